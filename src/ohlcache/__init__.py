@@ -1,0 +1,3 @@
+"""ohlcache: a read-through cache for OHLC candles."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The engines that keep chunks and leases; all of them pass one contract suite."""

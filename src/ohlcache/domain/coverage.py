@@ -1,0 +1,186 @@
+"""What is known, session by session, and the candles that go with it.
+
+Coverage decides completeness, never counting: for every session it says what was asked and what the vendor answered.
+A *holding* is coverage with its candles and actions; holdings from any number of chunks merge into one, and the order
+in which they arrive does not matter.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ohlcache.domain.adjustment import Actions
+from ohlcache.domain.candles import Candles
+from ohlcache.domain.freshness import (
+    CLOCK_SKEW_SECONDS_MAX,
+    FORMING_LIFE_SECONDS,
+    KNOWN_EMPTY_LIFE_SECONDS,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+
+class SessionState(IntEnum):
+    """What the vendor's answer says about one session."""
+
+    FINAL = 1
+    """It has candles, and the vendor answered after it was final: immutable."""
+    FORMING = 2
+    """The vendor answered before it was final; there may be no candle yet."""
+    KNOWN_EMPTY = 3
+    """The vendor answered after it was final and has no candle; asked again after a day."""
+    UNLISTED = 4
+    """It lies before the ticker's first candle; not asked again."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coverage:
+    """Four columns, one row per session, ascending by day.
+
+    ``days``: market-date ordinals (int32); ``states``: SessionState (uint8); ``observed_at``: epoch seconds at which
+    the vendor answered (int64); ``counts``: candles in the session (int32).
+    """
+
+    days: NDArray[np.int32]
+    states: NDArray[np.uint8]
+    observed_at: NDArray[np.int64]
+    counts: NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.days)
+
+    def __getitem__(self, part: slice | NDArray[np.bool_] | NDArray[np.int64]) -> Coverage:
+        return Coverage(*(column[part] for column in self.columns()))
+
+    def columns(self) -> tuple[NDArray[np.generic], ...]:
+        """Return the four columns in the order days, states, observed_at, counts."""
+        return tuple(getattr(self, field.name) for field in fields(self))
+
+    @classmethod
+    def empty(cls) -> Coverage:
+        """Return knowledge of nothing."""
+        return cls(np.empty(0, np.int32), np.empty(0, np.uint8), np.empty(0, np.int64), np.empty(0, np.int32))
+
+    def expires_at(self, final_life_seconds: float) -> NDArray[np.float64]:
+        """Return for each session the instant from which it must be asked again."""
+        lives = np.full(len(self), final_life_seconds or math.inf)
+        lives[self.states == SessionState.FORMING] = FORMING_LIFE_SECONDS
+        lives[self.states == SessionState.KNOWN_EMPTY] = KNOWN_EMPTY_LIFE_SECONDS
+        return self.observed_at + lives
+
+    def valid(self, now: float, final_life_seconds: float) -> NDArray[np.bool_]:
+        """Return which sessions can be relied on at ``now``.
+
+        A forming session observed "in the future" beyond any honest clock skew is not: its five minutes cannot be told.
+        """
+        ahead = self.observed_at > now + CLOCK_SKEW_SECONDS_MAX
+        return (self.expires_at(final_life_seconds) > now) & ~(ahead & (self.states == SessionState.FORMING))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Holding:
+    """Coverage, the candles of its sessions in the same order, and the actions with ex-dates among its days."""
+
+    coverage: Coverage
+    candles: Candles
+    actions: Actions
+
+    def __post_init__(self) -> None:
+        assert int(self.coverage.counts.sum()) == len(self.candles), "every candle belongs to a covered session"
+
+    def __len__(self) -> int:
+        return len(self.coverage)
+
+    @classmethod
+    def empty(cls) -> Holding:
+        """Return knowledge of nothing."""
+        return cls(Coverage.empty(), Candles.empty(), Actions.none())
+
+    def select(self, keep: NDArray[np.bool_]) -> Holding:
+        """Return only the sessions where ``keep`` is true, with their candles and actions."""
+        if keep.all():
+            return self
+        coverage = self.coverage[keep]
+        return Holding(
+            coverage,
+            self.candles[np.repeat(keep, self.coverage.counts)],
+            self.actions[np.isin(self.actions.days, coverage.days)],
+        )
+
+    def between(self, first_day: int, last_day: int) -> Holding:
+        """Return only the sessions from ordinal ``first_day`` through ``last_day``."""
+        return self.select((self.coverage.days >= first_day) & (self.coverage.days <= last_day))
+
+    def candle_days(self) -> NDArray[np.int32]:
+        """Return the market-date ordinal of every candle."""
+        return np.repeat(self.coverage.days, self.coverage.counts)
+
+
+def merge(holdings: Sequence[Holding]) -> Holding:
+    """Return what the holdings know together.
+
+    Where several speak of one session, the earliest FINAL observation wins, so that nothing once final ever changes;
+    without one, the latest observation wins.
+    """
+    holdings = [holding for holding in holdings if len(holding)]
+    if len(holdings) < 2:  # noqa: PLR2004 - nothing to merge
+        return holdings[0] if holdings else Holding.empty()
+    holdings.sort(key=lambda holding: int(holding.coverage.days[0]))
+    if any(
+        earlier.coverage.days[-1] >= later.coverage.days[0]
+        for earlier, later in zip(holdings, holdings[1:], strict=False)
+    ):
+        holdings = _without_the_outvoted(holdings)
+        return _interleaved(holdings)
+    return _joined(holdings)
+
+
+def _joined(holdings: Sequence[Holding]) -> Holding:
+    columns = zip(*(holding.coverage.columns() for holding in holdings), strict=True)
+    return Holding(
+        Coverage(*(np.concatenate(column) for column in columns)),
+        Candles.concatenate(holding.candles for holding in holdings),
+        Actions.concatenate(holding.actions for holding in holdings),
+    )
+
+
+def _without_the_outvoted(holdings: Sequence[Holding]) -> list[Holding]:
+    """Keep of every session the one observation that wins."""
+    days = np.concatenate([holding.coverage.days for holding in holdings])
+    states = np.concatenate([holding.coverage.states for holding in holdings])
+    observed = np.concatenate([holding.coverage.observed_at for holding in holdings])
+    counts = np.concatenate([holding.coverage.counts for holding in holdings])
+    final = states == SessionState.FINAL
+    # Ties end with the row's content, so that the winner does not depend on the order of arrival.
+    order = np.lexsort((-counts, states, np.where(final, observed, -observed), ~final, days))
+    first_of_day = np.ones(len(order), bool)
+    first_of_day[1:] = np.diff(days[order]) != 0
+    wins = np.zeros(len(days), bool)
+    wins[order[first_of_day]] = True
+    bounds = np.cumsum([len(holding) for holding in holdings])[:-1]
+    return [
+        holding.select(keep) for holding, keep in zip(holdings, np.split(wins, bounds), strict=True) if keep.any()
+    ]
+
+
+def _interleaved(holdings: Sequence[Holding]) -> Holding:
+    """Join holdings whose days are distinct but may lie between one another's."""
+    joined = _joined(holdings)
+    order = np.argsort(joined.coverage.days, kind="stable")
+    counts = joined.coverage.counts.astype(np.int64)
+    starts = np.cumsum(counts) - counts
+    taken = counts[order]
+    candle_order = np.repeat(starts[order] - (np.cumsum(taken) - taken), taken) + np.arange(int(taken.sum()))
+    return Holding(
+        joined.coverage[order],
+        joined.candles[candle_order],
+        joined.actions[np.argsort(joined.actions.days, kind="stable")],
+    )

@@ -1,0 +1,119 @@
+"""The one place that decides a hit: serve, or fetch these missing spans.
+
+A *need* is one series over one span. A request needs its own series; if it is adjusted it also needs the daily series
+of its ticker from its first day through the newest due session, because that is the ledger of splits and dividends.
+
+A vendor call costs the same however long its span, and quotas count calls, so a miss reaches back: daily at least a
+year before the end of the need and forward through the newest due session; intraday as far as one slice allows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ohlcache.domain.adjustment import Adjustment
+from ohlcache.domain.freshness import last_due_day
+from ohlcache.domain.request import CandleRequest, years_before
+from ohlcache.domain.series import Series
+from ohlcache.domain.span import Span
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ohlcache.domain.coverage import Coverage
+    from ohlcache.domain.resolution import Resolution
+    from ohlcache.domain.sessions import Sessions, SessionTable
+
+DAILY_REACH_YEARS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A series over a span; what of it is due must be covered."""
+
+    series: Series
+    span: Span
+
+
+def needs_of(
+    request: CandleRequest, source: str, adjustment: Adjustment, calendar: SessionTable, as_of: float
+) -> tuple[Need, ...]:
+    """Return what must be covered to answer ``request`` from ``source``: its own series first, then its ledger."""
+    series = Series(request.ticker, source, request.resolution)
+    own = Need(series, request.span)
+    if adjustment is Adjustment.NONE:
+        return (own,)
+    newest = last_due_day(series.daily.resolution, calendar, as_of)
+    ledger = Need(series.daily, Span(request.span.start, max(request.span.end, newest or request.span.end)))
+    return (ledger,) if request.resolution.is_daily else (own, ledger)
+
+
+def due_sessions(need: Need, calendar: SessionTable, as_of: float) -> Sessions:
+    """Return the sessions of the need that are due at ``as_of``."""
+    sessions = calendar.between(need.span)
+    newest = last_due_day(need.series.resolution, calendar, as_of)
+    return sessions[sessions.days <= (newest.toordinal() if newest else 0)]
+
+
+def missing_days(sessions: Sessions, coverage: Coverage) -> NDArray[np.int32]:
+    """Return the day ordinals of ``sessions`` that ``coverage`` (valid rows only) does not speak of."""
+    return sessions.days[~np.isin(sessions.days, coverage.days, assume_unique=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class SliceLimit:
+    """How much one vendor call may ask: candles (row cap) and calendar days; None is no limit."""
+
+    candles_max: int | None = None
+    days_max: int | None = None
+
+
+def plan(
+    need: Need, coverage: Coverage, calendar: SessionTable, as_of: float, limit: SliceLimit
+) -> tuple[Span, ...]:
+    """Return the spans to fetch, newest first; none when ``coverage`` (valid rows only) has all that is due."""
+    missing = missing_days(due_sessions(need, calendar, as_of), coverage)
+    if not len(missing):
+        return ()
+    newest = last_due_day(need.series.resolution, calendar, as_of)
+    assert newest is not None, "something due is missing, so something is due"
+    first = date.fromordinal(int(missing[0]))
+    last = date.fromordinal(int(missing[-1]))
+    if need.series.resolution.is_daily:
+        reach = years_before(need.span.end, DAILY_REACH_YEARS)
+        first, last = min(first, max(reach, calendar.span.start)), newest
+    else:
+        first = calendar.span.start
+    reachable = calendar.between(Span(first, last))
+    wanted = np.flatnonzero(~np.isin(reachable.days, coverage.days, assume_unique=True))
+    return tuple(_slices(reachable, wanted, int(missing[0]), need.series.resolution, limit))
+
+
+def _slices(
+    reachable: Sessions,
+    wanted: NDArray[np.intp],
+    first_missing: int,
+    resolution: Resolution,
+    limit: SliceLimit,
+) -> list[Span]:
+    """Cover the wanted sessions (indices, ascending) from the newest backwards until the first missing one is in.
+
+    Held sessions between wanted ones come along in the vendor's answer, so they count against the limit too.
+    """
+    spans = []
+    while len(wanted) and (not spans or reachable.days[wanted[-1]] >= first_missing):
+        last = int(wanted[-1])
+        low = 0
+        if limit.candles_max is not None:
+            in_a_session = int(reachable[: last + 1].candles_in_each(resolution).max())
+            low = max(low, last + 1 - max(1, limit.candles_max // in_a_session))
+        if limit.days_max is not None:
+            low = max(low, int(np.searchsorted(reachable.days, reachable.days[last] - limit.days_max + 1)))
+        first = int(wanted[np.searchsorted(wanted, low)])
+        spans.append(reachable[first : last + 1].span)
+        wanted = wanted[wanted < first]
+    return spans
