@@ -1,0 +1,204 @@
+"""Every setting, validated at start-up; the only module that reads the environment."""
+
+from __future__ import annotations
+
+import ipaddress
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from ohlcache.domain.errors import ConfigurationError
+
+
+class Source(StrEnum):
+    """Where candles come from."""
+
+    SAMPLE = "sample"
+    TIINGO = "tiingo"
+    FINNHUB = "finnhub"
+
+
+class StoreEngine(StrEnum):
+    """What keeps them."""
+
+    SQLITE = "sqlite"
+    DYNAMODB = "dynamodb"
+    MEMORY = "memory"
+
+
+class LogFormat(StrEnum):
+    """How log lines look."""
+
+    JSON = "json"
+    TEXT = "text"
+
+
+def _named(*names: str) -> AliasChoices:
+    return AliasChoices(*names)
+
+
+class Settings(BaseSettings):
+    """One field per setting; the environment variable is the field's alias. Secrets never show in ``repr`` or errors."""
+
+    model_config = SettingsConfigDict(env_file=None, extra="ignore", frozen=True, populate_by_name=True)
+
+    source: Source | None = Field(None, validation_alias=_named("OHLCACHE_SOURCE"))
+    """Where candles come from: ``sample``, ``tiingo`` or ``finnhub``. Default: ``tiingo`` when its key is set, else ``sample``."""
+
+    store: StoreEngine = Field(StoreEngine.SQLITE, validation_alias=_named("OHLCACHE_STORE"))
+    """What keeps candles: ``sqlite``, ``dynamodb`` or ``memory``."""
+
+    data_dir: Path = Field(
+        default_factory=lambda: Path.home() / ".local" / "share" / "ohlcache",
+        validation_alias=_named("OHLCACHE_DATA_DIR"),
+    )
+    """The folder of the SQLite file; made when it is not there."""
+
+    host: str = Field("127.0.0.1", validation_alias=_named("OHLCACHE_HOST"))
+    """The address to serve on. Beyond loopback, ``OHLCACHE_API_KEYS`` is required."""
+
+    port: int = Field(8000, ge=0, le=65_535, validation_alias=_named("OHLCACHE_PORT"))
+    """The port to serve on; 0 picks a free one."""
+
+    api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field((), validation_alias=_named("OHLCACHE_API_KEYS"))
+    """Keys that callers must send, separated by commas; empty: none needed on loopback."""
+
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias=_named("OHLCACHE_CORS_ORIGINS"))
+    """Origins whose pages may call the API, separated by commas; ``*`` for all."""
+
+    clock: datetime | None = Field(None, validation_alias=_named("OHLCACHE_CLOCK"))
+    """An ISO instant at which the process's clock starts and from which it runs on (replay, demonstration, tests)."""
+
+    retention_days: float = Field(90, ge=0, validation_alias=_named("OHLCACHE_RETENTION_DAYS"))
+    """How long final candles are kept, in days; 0 keeps them forever."""
+
+    memory_entries: int = Field(1000, ge=1, validation_alias=_named("OHLCACHE_MEMORY_ENTRIES"))
+    """The most answers the memory tier keeps."""
+
+    memory_bytes: int = Field(256 * 1024 * 1024, ge=1, validation_alias=_named("OHLCACHE_MEMORY_BYTES"))
+    """The most bytes the memory tier keeps."""
+
+    vendor_timeout_seconds: float = Field(10.0, gt=0, le=15.0, validation_alias=_named("OHLCACHE_VENDOR_TIMEOUT_SECONDS"))
+    """How long one vendor call may take, in seconds; at most half the life of a lease (30 s)."""
+
+    vendor_calls_per_hour: int | None = Field(None, ge=1, validation_alias=_named("OHLCACHE_VENDOR_CALLS_PER_HOUR"))
+    """The vendor plan's hourly allowance, shown in the status; unset: not known."""
+
+    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", validation_alias=_named("OHLCACHE_LOG_LEVEL"))
+    """The quietest level that is written: ``DEBUG``, ``INFO``, ``WARNING`` or ``ERROR``."""
+
+    log_format: LogFormat = Field(LogFormat.JSON, validation_alias=_named("OHLCACHE_LOG_FORMAT"))
+    """``json`` (one object a line) or ``text``."""
+
+    key_prefix: str = Field("", pattern=r"^(TEST#[A-Za-z0-9_.-]{1,64}#)?$", validation_alias=_named("OHLCACHE_KEY_PREFIX"))
+    """``TEST#{run}#`` before every stored key, for test runs on a real table; such items live five minutes."""
+
+    tiingo_api_key: SecretStr | None = Field(None, validation_alias=_named("TIINGO_API_KEY"))
+    """The Tiingo token."""
+
+    tiingo_base_url: str = Field("https://api.tiingo.com", validation_alias=_named("TIINGO_BASE_URL"))
+    """Where Tiingo's API is."""
+
+    finnhub_api_key: SecretStr | None = Field(None, validation_alias=_named("FINNHUB_API_KEY"))
+    """The Finnhub token; with Tiingo as the source it makes Finnhub the fallback."""
+
+    finnhub_base_url: str = Field("https://finnhub.io", validation_alias=_named("FINNHUB_BASE_URL"))
+    """Where Finnhub's API is."""
+
+    table: str | None = Field(None, validation_alias=_named("OHLC_CACHE_TABLE"))
+    """The DynamoDB table; required by the store ``dynamodb``, there is no fallback name."""
+
+    dynamodb_endpoint_url: str | None = Field(None, validation_alias=_named("AWS_ENDPOINT_URL_DYNAMODB"))
+    """Where DynamoDB is, for local engines (botocore's own variable)."""
+
+    aws_region: str | None = Field(None, validation_alias=_named("AWS_REGION", "AWS_DEFAULT_REGION"))
+    """The AWS region."""
+
+    smoke_test_api_key: SecretStr | None = Field(None, validation_alias=_named("SMOKE_TEST_API_KEY"))
+    """The key that ``ohlcache smoke-test`` sends."""
+
+    @field_validator("api_keys", "cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("source", "clock", "tiingo_api_key", "finnhub_api_key", "table", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("clock")
+    @classmethod
+    def _utc_unless_said(cls, value: datetime | None) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.chosen_source is Source.TIINGO and self.tiingo_api_key is None:
+            raise ValueError("TIINGO_API_KEY is not set: set it to your Tiingo token, or OHLCACHE_SOURCE=sample")
+        if self.chosen_source is Source.FINNHUB and self.finnhub_api_key is None:
+            raise ValueError("FINNHUB_API_KEY is not set: set it to your Finnhub token, or OHLCACHE_SOURCE=sample")
+        if self.store is StoreEngine.DYNAMODB and not self.table:
+            raise ValueError(
+                "OHLC_CACHE_TABLE is not set: set it to the DynamoDB table's name, or OHLCACHE_STORE=sqlite"
+            )
+        return self
+
+    @property
+    def chosen_source(self) -> Source:
+        """The source in use, the default worked out."""
+        if self.source is not None:
+            return self.source
+        return Source.TIINGO if self.tiingo_api_key is not None else Source.SAMPLE
+
+    @property
+    def beyond_loopback(self) -> bool:
+        """Whether ``host`` can be reached from another machine."""
+        if self.host == "localhost":
+            return False
+        try:
+            return not ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return True
+
+    def check_serving(self) -> None:
+        """Raise ConfigurationError when the server may not start with these settings."""
+        if self.beyond_loopback and not self.api_keys:
+            raise ConfigurationError(
+                f"OHLCACHE_API_KEYS is not set, and {self.host} can be reached from other machines.",
+                hint="Set OHLCACHE_API_KEYS to one or more keys, or OHLCACHE_HOST=127.0.0.1.",
+                field="OHLCACHE_API_KEYS",
+            )
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Return the settings of the environment, with ``overrides`` (by field name) on top.
+
+    Raises ConfigurationError that names every wrong variable and says what it takes; values are never repeated.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as exc:
+        problems = [_problem(error["loc"], error["msg"]) for error in exc.errors(include_input=False, include_url=False)]
+        raise ConfigurationError("; ".join(problems), field=problems[0].split(" ")[0].rstrip(":")) from exc
+
+
+def _problem(location: tuple[int | str, ...], message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    if not location:
+        return message
+    return f"{environment_name(str(location[0]))}: {message}"
+
+
+def environment_name(field: str) -> str:
+    """Return the environment variable of a field, given its name or its alias."""
+    info = Settings.model_fields.get(field)
+    if info is None or not isinstance(info.validation_alias, AliasChoices):
+        return field
+    return str(info.validation_alias.choices[0])
