@@ -82,19 +82,25 @@ class Settings(BaseSettings):
     memory_bytes: int = Field(256 * 1024 * 1024, ge=1, validation_alias=_named("OHLCACHE_MEMORY_BYTES"))
     """The most bytes the memory tier keeps."""
 
-    vendor_timeout_seconds: float = Field(10.0, gt=0, le=15.0, validation_alias=_named("OHLCACHE_VENDOR_TIMEOUT_SECONDS"))
+    vendor_timeout_seconds: float = Field(
+        10.0, gt=0, le=15.0, validation_alias=_named("OHLCACHE_VENDOR_TIMEOUT_SECONDS")
+    )
     """How long one vendor call may take, in seconds; at most half the life of a lease (30 s)."""
 
     vendor_calls_per_hour: int | None = Field(None, ge=1, validation_alias=_named("OHLCACHE_VENDOR_CALLS_PER_HOUR"))
     """The vendor plan's hourly allowance, shown in the status; unset: not known."""
 
-    log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", validation_alias=_named("OHLCACHE_LOG_LEVEL"))
+    log_level: str = Field(
+        "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", validation_alias=_named("OHLCACHE_LOG_LEVEL")
+    )
     """The quietest level that is written: ``DEBUG``, ``INFO``, ``WARNING`` or ``ERROR``."""
 
     log_format: LogFormat = Field(LogFormat.JSON, validation_alias=_named("OHLCACHE_LOG_FORMAT"))
     """``json`` (one object a line) or ``text``."""
 
-    key_prefix: str = Field("", pattern=r"^(TEST#[A-Za-z0-9_.-]{1,64}#)?$", validation_alias=_named("OHLCACHE_KEY_PREFIX"))
+    key_prefix: str = Field(
+        "", pattern=r"^(TEST#[A-Za-z0-9_.-]{1,64}#)?$", validation_alias=_named("OHLCACHE_KEY_PREFIX")
+    )
     """``TEST#{run}#`` before every stored key, for test runs on a real table; such items live five minutes."""
 
     tiingo_api_key: SecretStr | None = Field(None, validation_alias=_named("TIINGO_API_KEY"))
@@ -185,7 +191,9 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as exc:
-        problems = [_problem(error["loc"], error["msg"]) for error in exc.errors(include_input=False, include_url=False)]
+        problems = [
+            _problem(error["loc"], error["msg"]) for error in exc.errors(include_input=False, include_url=False)
+        ]
         raise ConfigurationError("; ".join(problems), field=problems[0].split(" ")[0].rstrip(":")) from exc
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -66,14 +66,13 @@ class Actions:
         if not isinstance(other, Actions):
             return NotImplemented
         return all(
-            mine.tobytes() == theirs.tobytes()
-            for mine, theirs in zip(self.columns(), other.columns(), strict=True)
+            mine.tobytes() == theirs.tobytes() for mine, theirs in zip(self.columns(), other.columns(), strict=True)
         )
 
     def __hash__(self) -> int:
         return hash(tuple(column.tobytes() for column in self.columns()))
 
-    def columns(self) -> tuple[NDArray[np.generic], ...]:
+    def columns(self) -> tuple[NDArray[Any], ...]:
         """Return the four columns in the order days, dividends, splits, closes."""
         return tuple(getattr(self, field.name) for field in fields(self))
 
@@ -113,20 +112,23 @@ def adjust(candles: Candles, days: NDArray[np.int32], actions: Actions, adjustme
     """
     if adjustment is Adjustment.NONE or not len(actions) or not len(candles):
         return candles
-    splits = _accumulated(actions.splits)
     # A candle's factors are those of the first ex-date strictly after its day, which hold all later ones too.
     after = np.searchsorted(actions.days, days, side="right")
-    split = splits[after]
+    split = _accumulated(actions.splits)[after]
+    kept = np.ones(len(candles))
     if adjustment is Adjustment.ALL:
         kept = _accumulated(actions.closes / (actions.closes + actions.dividends))[after]
-        price = kept / split
-        prices = (column * price for column in (candles.open, candles.high, candles.low, candles.close))
-    else:
-        prices = (column / split for column in (candles.open, candles.high, candles.low, candles.close))
-    volume = np.where(split == 1.0, candles.volume, np.rint(candles.volume * split)).astype(np.int64)
-    return Candles(candles.time, *prices, volume)
+    return Candles(
+        candles.time,
+        candles.open * kept / split,
+        candles.high * kept / split,
+        candles.low * kept / split,
+        candles.close * kept / split,
+        np.where(split == 1.0, candles.volume, np.rint(candles.volume * split)).astype(np.int64),
+    )
 
 
 def _accumulated(factors: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the product of each factor with all later ones, newest first, and 1 for "no later one" at the end."""
-    return np.append(np.cumprod(factors[::-1])[::-1], 1.0)
+    product: NDArray[np.float64] = np.append(np.cumprod(factors[::-1])[::-1], 1.0)
+    return product

@@ -7,7 +7,7 @@ exactly as the vendor sent them; ``volume`` is int64, 0 where the vendor has non
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,14 +43,13 @@ class Candles:
         if not isinstance(other, Candles):
             return NotImplemented
         return all(
-            mine.tobytes() == theirs.tobytes()
-            for mine, theirs in zip(self.columns(), other.columns(), strict=True)
+            mine.tobytes() == theirs.tobytes() for mine, theirs in zip(self.columns(), other.columns(), strict=True)
         )
 
     def __hash__(self) -> int:
         return hash(tuple(column.tobytes() for column in self.columns()))
 
-    def columns(self) -> tuple[NDArray[np.generic], ...]:
+    def columns(self) -> tuple[NDArray[Any], ...]:
         """Return the six columns in the order time, open, high, low, close, volume."""
         return tuple(getattr(self, field.name) for field in fields(self))
 
@@ -75,8 +74,8 @@ class Candles:
         volume: Sequence[int] | NDArray[np.int64],
     ) -> Candles:
         """Return candles of the given columns, converted to the dtypes of this class."""
-        prices = (np.asarray(column, np.float64) for column in (open, high, low, close))
-        return cls(np.asarray(time, np.int64), *prices, np.asarray(volume, np.int64))
+        prices = [np.asarray(column, np.float64) for column in (open, high, low, close)]
+        return cls(np.asarray(time, np.int64), prices[0], prices[1], prices[2], prices[3], np.asarray(volume, np.int64))
 
     @classmethod
     def concatenate(cls, parts: Iterable[Candles]) -> Candles:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from ohlcache.domain.candles import Candles
 from ohlcache.domain.freshness import (
     CLOCK_SKEW_SECONDS_MAX,
     FORMING_LIFE_SECONDS,
-    KNOWN_EMPTY_LIFE_SECONDS,
+    known_empty_life_seconds,
 )
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class SessionState(IntEnum):
     FORMING = 2
     """The vendor answered before it was final; there may be no candle yet."""
     KNOWN_EMPTY = 3
-    """The vendor answered after it was final and has no candle; asked again after a day."""
+    """The vendor answered after it was final and has no candle; asked again after a day, sooner if it was just over."""
     UNLISTED = 4
     """It lies before the ticker's first candle; not asked again."""
 
@@ -60,7 +60,7 @@ class Coverage:
     def __getitem__(self, part: slice | NDArray[np.bool_] | NDArray[np.int64]) -> Coverage:
         return Coverage(*(column[part] for column in self.columns()))
 
-    def columns(self) -> tuple[NDArray[np.generic], ...]:
+    def columns(self) -> tuple[NDArray[Any], ...]:
         """Return the four columns in the order days, states, observed_at, counts."""
         return tuple(getattr(self, field.name) for field in fields(self))
 
@@ -73,16 +73,20 @@ class Coverage:
         """Return for each session the instant from which it must be asked again."""
         lives = np.full(len(self), final_life_seconds or math.inf)
         lives[self.states == SessionState.FORMING] = FORMING_LIFE_SECONDS
-        lives[self.states == SessionState.KNOWN_EMPTY] = KNOWN_EMPTY_LIFE_SECONDS
-        return self.observed_at + lives
+        empty = self.states == SessionState.KNOWN_EMPTY
+        if empty.any():
+            lives[empty] = known_empty_life_seconds(self.days[empty], self.observed_at[empty])
+        expiry: NDArray[np.float64] = self.observed_at + lives
+        return expiry
 
     def valid(self, now: float, final_life_seconds: float) -> NDArray[np.bool_]:
         """Return which sessions can be relied on at ``now``.
 
         A forming session observed "in the future" beyond any honest clock skew is not: its five minutes cannot be told.
         """
-        ahead = self.observed_at > now + CLOCK_SKEW_SECONDS_MAX
-        return (self.expires_at(final_life_seconds) > now) & ~(ahead & (self.states == SessionState.FORMING))
+        ahead = (self.observed_at > now + CLOCK_SKEW_SECONDS_MAX) & (self.states == SessionState.FORMING)
+        relied: NDArray[np.bool_] = (self.expires_at(final_life_seconds) > now) & ~ahead
+        return relied
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,9 +170,7 @@ def _without_the_outvoted(holdings: Sequence[Holding]) -> list[Holding]:
     wins = np.zeros(len(days), bool)
     wins[order[first_of_day]] = True
     bounds = np.cumsum([len(holding) for holding in holdings])[:-1]
-    return [
-        holding.select(keep) for holding, keep in zip(holdings, np.split(wins, bounds), strict=True) if keep.any()
-    ]
+    return [holding.select(keep) for holding, keep in zip(holdings, np.split(wins, bounds), strict=True) if keep.any()]
 
 
 def _interleaved(holdings: Sequence[Holding]) -> Holding:

@@ -18,9 +18,12 @@ import math
 from datetime import date, time, timedelta
 from typing import TYPE_CHECKING
 
-from ohlcache.domain.market_time import DAY_SECONDS, instant_at, market_date
+from ohlcache.domain.market_time import DAY_SECONDS, instant_at, market_date, midnight_utc
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ohlcache.domain.resolution import Resolution
     from ohlcache.domain.sessions import SessionTable
 
@@ -31,7 +34,8 @@ INTRADAY_FINAL_SECONDS = 20 * 60
 
 FINAL_LIFE_DAYS_DEFAULT = 90
 FORMING_LIFE_SECONDS = 300
-KNOWN_EMPTY_LIFE_SECONDS = DAY_SECONDS
+KNOWN_EMPTY_LIFE_SECONDS_MIN = 300
+KNOWN_EMPTY_LIFE_SECONDS_MAX = DAY_SECONDS
 CLOCK_SKEW_SECONDS_MAX = 300
 
 
@@ -76,3 +80,12 @@ def next_due_at(resolution: Resolution, calendar: SessionTable, as_of: float) ->
     last = last_due_day(resolution, calendar, as_of)
     following = calendar.next_after(last) if last is not None else calendar.span.start
     return math.inf if following is None else due_at(following, resolution, calendar)
+
+
+def known_empty_life_seconds(days: NDArray[np.int32], observed_at: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return for how long the vendor's "I have none" is believed, per session: as long as the session has been over.
+
+    A vendor that publishes late is asked again soon, and each time twice as late; an old hole once a day.
+    """
+    over_for = observed_at - (midnight_utc(days.astype("int64")) + DAY_SECONDS)
+    return over_for.clip(KNOWN_EMPTY_LIFE_SECONDS_MIN, KNOWN_EMPTY_LIFE_SECONDS_MAX)

@@ -6,7 +6,14 @@ An *instant* is a float: seconds since the Unix epoch, UTC. A *market date* is t
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+DayOrDays = TypeVar("DayOrDays", int, "NDArray[np.int64]")
 
 NEW_YORK = ZoneInfo("America/New_York")
 DAY_SECONDS = 86_400
@@ -34,11 +41,11 @@ def iso_instant(instant: float) -> str:
     return datetime.fromtimestamp(int(instant), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def midnight_utc(ordinal: int) -> int:
-    """Return the epoch seconds of 00:00 UTC of a proleptic ordinal: the ``time`` of a daily candle."""
+def midnight_utc(ordinal: DayOrDays) -> DayOrDays:
+    """Return the epoch seconds of 00:00 UTC of a proleptic ordinal (or a column of them): the ``time`` of a daily candle."""
     return (ordinal - _UNIX_EPOCH_ORDINAL) * DAY_SECONDS
 
 
-def ordinal_of(midnight: int) -> int:
-    """Return the proleptic ordinal whose 00:00 UTC is ``midnight``."""
+def ordinal_of(midnight: DayOrDays) -> DayOrDays:
+    """Return the proleptic ordinal (or a column of them) whose 00:00 UTC is ``midnight``."""
     return midnight // DAY_SECONDS + _UNIX_EPOCH_ORDINAL

@@ -7,7 +7,6 @@ whole answer; an answer that looks cut off is told apart from one that is merely
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +18,8 @@ from ohlcache.domain.freshness import last_final_day
 from ohlcache.domain.span import Span
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ohlcache.domain.resolution import Resolution
     from ohlcache.domain.sessions import Sessions, SessionTable
 
@@ -57,7 +58,8 @@ def observe(
     check_possible(answer.candles)
     sessions = _begun(calendar.between(span), asked_as_of)
     index = sessions.locate(answer.candles.time, resolution)
-    inside = index >= 0
+    # A bar that had not begun when the vendor was asked cannot be knowledge (a replayed source sends its future).
+    inside = (index >= 0) & (answer.candles.time <= asked_as_of)
     candles, index = answer.candles[inside], index[inside]
     counts = np.bincount(index, minlength=len(sessions)).astype(np.int32)
     newest_final = last_final_day(resolution, calendar, asked_as_of)
@@ -77,7 +79,7 @@ def _begun(sessions: Sessions, as_of: float) -> Sessions:
     return sessions[sessions.opens <= as_of]
 
 
-def _before_listing(counts: np.ndarray, sessions: Sessions, listing: Span | None) -> np.ndarray:  # type: ignore[type-arg]
+def _before_listing(counts: NDArray[np.int32], sessions: Sessions, listing: Span | None) -> NDArray[np.bool_]:
     """Return which sessions lie before the ticker's first candle, as far as the answer proves it."""
     if listing is not None:
         return np.asarray(sessions.days < listing.start.toordinal())
@@ -110,18 +112,16 @@ def doubtful_gaps(
         return []
     gaps = []
     first, last = int(index[0]), int(index[-1])
-    cut_inside = not resolution.is_daily and answer.candles.time[located >= 0][0] > sessions.opens[first]
-    if len(answer.candles) % ROUND_ROWS == 0 or cut_inside:
+    rounded = len(answer.candles) % ROUND_ROWS == 0
+    times = answer.candles.time[located >= 0]
+    starts_late = not resolution.is_daily and bool(times[0] > sessions.opens[first])
+    ends_early = not resolution.is_daily and bool(times[-1] + resolution.seconds < sessions.closes[last])
+    if (rounded and (first > 0 or starts_late)) or (first > 0 and starts_late):
         # The first session may itself be cut in two, so it is asked again with the gap.
-        end = first if not resolution.is_daily else first - 1
-        if end >= 0 and (first > 0 or len(answer.candles) % ROUND_ROWS == 0):
-            gaps.append(sessions[: end + 1].span)
+        gaps.append(sessions[: first + 1 if starts_late else first].span)
     newest_final = last_final_day(resolution, calendar, as_of)
     final = int(np.searchsorted(sessions.days, newest_final.toordinal(), side="right")) if newest_final else 0
-    rounded = len(answer.candles) % ROUND_ROWS == 0 and not resolution.is_daily
-    start = last if rounded else last + 1
-    if last + 1 < final or (rounded and start < final and last + 1 == final):
-        gaps.append(sessions[start:final].span)
+    cut_inside = rounded and ends_early
+    if last + 1 < final or (cut_inside and last < final):
+        gaps.append(sessions[last if cut_inside else last + 1 : final].span)
     return gaps
-
-

@@ -61,7 +61,8 @@ def due_sessions(need: Need, calendar: SessionTable, as_of: float) -> Sessions:
 
 def missing_days(sessions: Sessions, coverage: Coverage) -> NDArray[np.int32]:
     """Return the day ordinals of ``sessions`` that ``coverage`` (valid rows only) does not speak of."""
-    return sessions.days[~np.isin(sessions.days, coverage.days, assume_unique=True)]
+    missing: NDArray[np.int32] = sessions.days[~np.isin(sessions.days, coverage.days, assume_unique=True)]
+    return missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,19 @@ class SliceLimit:
     days_max: int | None = None
 
 
-def plan(
-    need: Need, coverage: Coverage, calendar: SessionTable, as_of: float, limit: SliceLimit
-) -> tuple[Span, ...]:
+def reach_of(need: Need, calendar: SessionTable, as_of: float, limit: SliceLimit) -> Span:
+    """Return the span whose coverage ``plan`` wants to know once something is missing: how far a fetch may reach."""
+    first, last = need.span.start, need.span.end
+    if need.series.resolution.is_daily:
+        newest = last_due_day(need.series.resolution, calendar, as_of) or last
+        first, last = min(first, years_before(last, DAILY_REACH_YEARS)), max(last, newest)
+    elif limit.candles_max is not None:
+        a_day = calendar.between(need.span).candles_in_each(need.series.resolution)
+        first = calendar.back_from(first, limit.candles_max // max(int(a_day.max(initial=1)), 1))
+    return Span(max(min(first, need.span.start), calendar.span.start), min(last, calendar.span.end))
+
+
+def plan(need: Need, coverage: Coverage, calendar: SessionTable, as_of: float, limit: SliceLimit) -> tuple[Span, ...]:
     """Return the spans to fetch, newest first; none when ``coverage`` (valid rows only) has all that is due."""
     missing = missing_days(due_sessions(need, calendar, as_of), coverage)
     if not len(missing):
@@ -104,7 +115,7 @@ def _slices(
 
     Held sessions between wanted ones come along in the vendor's answer, so they count against the limit too.
     """
-    spans = []
+    spans: list[Span] = []
     while len(wanted) and (not spans or reachable.days[wanted[-1]] >= first_missing):
         last = int(wanted[-1])
         low = 0

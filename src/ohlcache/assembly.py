@@ -1,0 +1,145 @@
+"""Settings become a running cache: the one place where service and adapters meet.
+
+What a chosen source or store does not need is not imported.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from ohlcache.adapters.calendar import load_xnys
+from ohlcache.adapters.clock import SystemClock
+from ohlcache.adapters.telemetry import StandardTelemetry
+from ohlcache.domain.market_time import DAY_SECONDS
+from ohlcache.service.circuit_breaker import CircuitBreaker
+from ohlcache.service.guarded_store import GuardedStore
+from ohlcache.service.memory_tier import MemoryTier
+from ohlcache.service.read_through import ReadThrough
+from ohlcache.settings import Settings, Source, StoreEngine
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ohlcache.domain.sessions import SessionTable
+    from ohlcache.ports import CandleStore, CandleVendor, Clock, LeaseTable, Telemetry
+
+DATABASE_NAME = "ohlcache.sqlite3"
+
+
+def build_telemetry(settings: Settings) -> StandardTelemetry:
+    """Return logs and metrics as the settings say, knowing every secret that must never be written."""
+    secrets = [settings.tiingo_api_key, settings.finnhub_api_key, settings.smoke_test_api_key, *settings.api_keys]
+    return StandardTelemetry(
+        level=settings.log_level,
+        format=settings.log_format.value,
+        secrets=tuple(secret.get_secret_value() for secret in secrets if secret is not None),
+    )
+
+
+def build_clock(settings: Settings) -> Clock:
+    """Return the machine's clock, or one that starts at ``OHLCACHE_CLOCK`` and runs on."""
+    return SystemClock(start=settings.clock.timestamp() if settings.clock is not None else None)
+
+
+async def build_cache(
+    settings: Settings,
+    *,
+    telemetry: Telemetry | None = None,
+    clock: Clock | None = None,
+    vendors: Sequence[CandleVendor] | None = None,
+) -> ReadThrough:
+    """Return the cache that ``settings`` describe; close it when done.
+
+    ``telemetry``, ``clock`` and ``vendors`` stand in for what the settings would choose. Raises ConfigurationError
+    for settings that cannot work, and StoreRefused for a database that must not be touched.
+    """
+    telemetry = telemetry if telemetry is not None else build_telemetry(settings)
+    clock = clock if clock is not None else build_clock(settings)
+    calendar = load_xnys()
+    final_life_seconds = settings.retention_days * DAY_SECONDS
+    store, leases = await open_store(settings, telemetry, clock)
+    breaker = CircuitBreaker(f"{store.name}_cache", clock=clock, telemetry=telemetry)
+    return ReadThrough(
+        calendar=calendar,
+        clock=clock,
+        telemetry=telemetry,
+        store=GuardedStore(store, leases, breaker=breaker, telemetry=telemetry),
+        vendors=vendors if vendors is not None else build_vendors(settings, calendar, telemetry, clock),
+        memory=MemoryTier(entries_max=settings.memory_entries, bytes_max=settings.memory_bytes),
+        final_life_seconds=final_life_seconds,
+    )
+
+
+async def open_store(
+    settings: Settings, telemetry: Telemetry, clock: Clock
+) -> tuple[CandleStore, LeaseTable]:
+    """Return the chosen store, which is its own lease table."""
+    final_life_seconds = settings.retention_days * DAY_SECONDS or math.inf
+    if settings.store is StoreEngine.MEMORY:
+        from ohlcache.adapters.stores.memory import MemoryStore  # noqa: PLC0415 - only what is chosen
+
+        memory = MemoryStore()
+        return memory, memory
+    if settings.store is StoreEngine.DYNAMODB:
+        from ohlcache.adapters.stores.dynamodb import DynamoStore  # noqa: PLC0415 - boto3 is heavy
+
+        assert settings.table is not None, "validated with the settings"
+        dynamo = DynamoStore(
+            settings.table,
+            region=settings.aws_region,
+            endpoint_url=settings.dynamodb_endpoint_url,
+            telemetry=telemetry,
+            clock=clock,
+            final_life_seconds=final_life_seconds,
+            key_prefix=settings.key_prefix,
+        )
+        return dynamo, dynamo
+    from ohlcache.adapters.stores.sqlite import SqliteStore  # noqa: PLC0415 - only what is chosen
+
+    sqlite = await SqliteStore.open(
+        settings.data_dir / DATABASE_NAME,
+        telemetry=telemetry,
+        clock=clock,
+        final_life_seconds=final_life_seconds,
+        key_prefix=settings.key_prefix,
+    )
+    return sqlite, sqlite
+
+
+def build_vendors(
+    settings: Settings, calendar: SessionTable, telemetry: Telemetry, clock: Clock
+) -> Sequence[CandleVendor]:
+    """Return the chosen source, and after it whoever can stand in."""
+    if settings.chosen_source is Source.SAMPLE:
+        from ohlcache.adapters.vendors.sample import SampleVendor  # noqa: PLC0415 - only what is chosen
+
+        return (SampleVendor(calendar),)
+    from ohlcache.adapters.vendors.finnhub import FinnhubVendor  # noqa: PLC0415
+    from ohlcache.adapters.vendors.vendor_key import FixedKey  # noqa: PLC0415
+
+    finnhub: list[CandleVendor] = []
+    if settings.finnhub_api_key is not None:
+        finnhub.append(
+            FinnhubVendor(
+                base_url=settings.finnhub_base_url,
+                key=FixedKey(settings.finnhub_api_key.get_secret_value()),
+                clock=clock,
+                telemetry=telemetry,
+                timeout_seconds=settings.vendor_timeout_seconds,
+            )
+        )
+    if settings.chosen_source is Source.FINNHUB:
+        return finnhub
+    from ohlcache.adapters.vendors.tiingo import TiingoVendor  # noqa: PLC0415
+
+    assert settings.tiingo_api_key is not None, "validated with the settings"
+    tiingo = TiingoVendor(
+        base_url=settings.tiingo_base_url,
+        key=FixedKey(settings.tiingo_api_key.get_secret_value()),
+        clock=clock,
+        telemetry=telemetry,
+        timeout_seconds=settings.vendor_timeout_seconds,
+        calls_per_hour=settings.vendor_calls_per_hour,
+    )
+    return (tiingo, *finnhub)

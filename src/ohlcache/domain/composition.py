@@ -1,0 +1,136 @@
+"""From what is held to the answer: cut to the request, adjust, certify, and date its freshness."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ohlcache.domain.adjustment import Adjustment, adjust
+from ohlcache.domain.answer import Answer, Certificate
+from ohlcache.domain.coverage import SessionState
+from ohlcache.domain.freshness import next_due_at
+from ohlcache.domain.plan import Need, due_sessions, missing_days
+from ohlcache.domain.request import CUSTOM
+from ohlcache.domain.resolution import Resolution
+from ohlcache.domain.series import Series
+
+if TYPE_CHECKING:
+    from ohlcache.domain.coverage import Coverage, Holding
+    from ohlcache.domain.request import CandleRequest
+    from ohlcache.domain.sessions import SessionTable
+
+STALE_LIFE_SECONDS = 5.0
+"""How long a stale answer is repeated before the vendor is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """What of a source goes into every answer."""
+
+    name: str
+    data_until: float | None
+    synthetic: bool
+
+
+def compose(
+    request: CandleRequest,
+    adjustment: Adjustment,
+    own: Holding,
+    ledger: Holding,
+    source: SourceFacts,
+    *,
+    calendar: SessionTable,
+    now: float,
+    as_of: float,
+    final_life_seconds: float,
+    stale: bool = False,
+) -> Answer:
+    """Return the answer to ``request`` from the holding of its own series and of its ledger of actions.
+
+    For a daily request both are the same holding. Rows of the holdings are valid ones, or any where ``stale``.
+    """
+    first, last = request.span.start.toordinal(), request.span.end.toordinal()
+    part = own.between(first, last)
+    days = part.candle_days()
+    candles = adjust(part.candles, days, ledger.actions, adjustment)
+    need = Need(Series(request.ticker, source.name, request.resolution), request.span)
+    certificate = _certify(need, part.coverage, len(candles), calendar, as_of)
+    used = [part.coverage] if adjustment is Adjustment.NONE else [own.coverage, ledger.coverage]
+    observed = [int(coverage.observed_at.max()) for coverage in used if len(coverage)]
+    if stale:
+        fresh_until = now + STALE_LIFE_SECONDS
+    else:
+        expiries = [float(c.expires_at(final_life_seconds).min()) for c in used if len(c)]
+        fresh_until = min([*expiries, _next_change(request, adjustment, calendar, as_of, source.data_until)])
+    return Answer(
+        request=request,
+        resolution=request.resolution,
+        adjustment=adjustment,
+        candles=candles,
+        days=days,
+        certificate=certificate,
+        source=source.name,
+        observed_at=float(max(observed, default=int(now))),
+        fresh_until=fresh_until,
+        data_until=source.data_until,
+        synthetic=source.synthetic,
+        stale=stale,
+    )
+
+
+def _certify(need: Need, coverage: Coverage, count: int, calendar: SessionTable, as_of: float) -> Certificate:
+    due = due_sessions(need, calendar, as_of)
+    missing = missing_days(due, coverage)
+    whole = due.candles_in_each(need.series.resolution)
+    rows = np.searchsorted(coverage.days, due.days)
+    known = np.isin(due.days, coverage.days, assume_unique=True)
+    expected = int(whole[~known].sum())
+    states = coverage.states[rows[known]]
+    expected += int(_begun(whole[known], states, coverage.observed_at[rows[known]], due.opens[known], need).sum())
+    forming = coverage.states == SessionState.FORMING
+    return Certificate(
+        expected=expected,
+        count=count,
+        known_empty=int((np.isin(states, (SessionState.KNOWN_EMPTY, SessionState.UNLISTED))).sum()),
+        forming=int(coverage.counts[forming].sum()),
+        complete=not len(missing),
+        missing=tuple(date.fromordinal(int(day)).isoformat() for day in missing),
+        calendar_version=calendar.version,
+    )
+
+
+def _begun(whole: np.ndarray, states: np.ndarray, observed_at: np.ndarray, opens: np.ndarray, need: Need) -> np.ndarray:
+    """Return how many candles each session must have: all, or those closed before a forming session was observed."""
+    if need.series.resolution.is_daily:
+        return whole
+    closed = np.clip((observed_at - opens) // need.series.resolution.seconds, 0, whole)
+    return np.where(states == SessionState.FORMING, closed, whole)
+
+
+def _next_change(
+    request: CandleRequest,
+    adjustment: Adjustment,
+    calendar: SessionTable,
+    as_of: float,
+    data_until: float | None,
+) -> float:
+    """Return the next instant at which a session becomes due that the request includes, or a split may appear."""
+    if data_until is not None and as_of >= data_until:
+        return math.inf
+    moments = []
+    upcoming = next_due_at(request.resolution, calendar, as_of)
+    following = calendar.next_after(request.span.end)
+    if request.range != CUSTOM or following is None or upcoming < _opening(following, calendar):
+        moments.append(upcoming)
+    if adjustment is not Adjustment.NONE:
+        moments.append(next_due_at(Resolution.DAY, calendar, as_of))
+    return min(moments, default=math.inf)
+
+
+def _opening(day: date, calendar: SessionTable) -> float:
+    opened = calendar.open_of(day)
+    return math.inf if opened is None else float(opened)

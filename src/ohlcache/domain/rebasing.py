@@ -1,0 +1,25 @@
+"""What becomes of held prices when a vendor that adjusts them itself has rewritten history.
+
+Such a vendor divides all earlier prices anew at every split. Whether it has is seen where a new answer overlaps what is
+held: if a price has moved, everything older is on the old basis and worthless.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ohlcache.domain.coverage import Holding
+
+REBASED_RATIO = 1e-3
+"""A relative move of a close beyond this is a new basis, not a correction of the last digit."""
+
+
+def rebased(held: Holding, new: Holding) -> Holding:
+    """Return what of ``held`` can stand beside ``new``: the sessions ``new`` does not speak of, if the basis is the same."""
+    common, mine, theirs = np.intersect1d(held.candles.time, new.candles.time, return_indices=True)
+    if len(held) and len(new):
+        before, after = held.candles.close[mine], new.candles.close[theirs]
+        moved = bool(np.any(np.abs(after - before) > REBASED_RATIO * np.abs(before)))
+        if moved or not len(common):
+            return Holding.empty()
+    return held.select(~np.isin(held.coverage.days, new.coverage.days))

@@ -1,0 +1,258 @@
+"""Covering a need: what is held, what is missing, who fetches it, and how everybody else hears of it.
+
+::
+
+    read the store ─▶ plan ─▶ nothing missing: done
+                       │
+                       ├─▶ a fetch of this process overlaps: wait for it, share its failure, plan again
+                       │
+                       └─▶ fetch: take the lease ─▶ read strongly, plan again ─▶ vendor ─▶ write ─▶ release
+                                     │ taken
+                                     └─▶ poll: data there, failure noted, lease free; after 3 s displace the holder
+
+A fetch is a task of its own (single flight): it outlives a cancelled caller, and what it brought is written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from ohlcache.domain.chunks import Chunk, cut, fold
+from ohlcache.domain.coverage import Holding, SessionState, merge
+from ohlcache.domain.errors import OhlcacheError, VendorError
+from ohlcache.domain.plan import plan, reach_of
+from ohlcache.domain.rebasing import rebased
+from ohlcache.ports import FailureNote, Lease, Level, Metric
+from ohlcache.service.fetching import Fetcher, market_now
+from ohlcache.service.single_flight import SingleFlight
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ohlcache.domain.plan import Need
+    from ohlcache.domain.sessions import SessionTable
+    from ohlcache.domain.span import Span
+    from ohlcache.ports import CandleVendor, Clock, LeaseTaken, Telemetry
+    from ohlcache.service.guarded_store import GuardedStore
+
+LEASE_LIFE_SECONDS = 30.0
+WAIT_TRIES = 15
+WAIT_SECONDS = 0.2
+WAIT_ROUNDS = 2
+REPLANS_MAX = 4
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Covered:
+    """A need that is covered: ``holding`` has every due session of its span; ``calls``: vendor calls made for it."""
+
+    holding: Holding
+    calls: int
+    from_vendor: bool
+
+
+@dataclass(slots=True)
+class _Flight:
+    """A fetch under way: the span it may reach, and its task."""
+
+    reach: Span
+    task: asyncio.Task[Covered]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Held:
+    """What the store said: every chunk, and what of it can be relied on."""
+
+    chunks: Sequence[Chunk]
+    valid: Holding
+
+
+@dataclass(slots=True)
+class Coverer:
+    """Covers needs, from the store or from a vendor; belongs to one event loop."""
+
+    calendar: SessionTable
+    clock: Clock
+    telemetry: Telemetry
+    store: GuardedStore
+    final_life_seconds: float
+    holder: str = field(default_factory=lambda: uuid4().hex)
+    _flights: SingleFlight[Covered] = field(default_factory=SingleFlight)
+    _under_way: dict[str, list[_Flight]] = field(default_factory=dict)
+    _epochs: dict[str, int] = field(default_factory=dict)
+    _fetcher: Fetcher = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._fetcher = Fetcher(calendar=self.calendar, clock=self.clock)
+
+    async def cover(self, need: Need, vendor: CandleVendor, lock_key: str) -> Covered:
+        """Return the need covered; raises what the vendor raises when something missing cannot be had."""
+        limit = vendor.traits.limits[need.series.resolution]
+        known = (await self._read(need, need.span)).valid
+        calls = 0
+        for _ in range(REPLANS_MAX):
+            as_of = market_now(vendor, self.clock.now())
+            if not plan(need, known.coverage, self.calendar, as_of, limit):
+                return Covered(known, calls, from_vendor=calls > 0)
+            flight, shared = self._join_or_start(need, vendor, lock_key)
+            fetched = await asyncio.shield(flight.task)
+            if shared:
+                self.telemetry.count(Metric.SHARED_FETCHES, scope="process")
+            else:
+                calls += fetched.calls
+            known = merge([known, self._relied_on(fetched.holding)])
+            if not shared:
+                break
+        return Covered(known, calls, from_vendor=calls > 0)
+
+    async def held(self, need: Need, *, expired: bool = False) -> Holding:
+        """Return what the store holds of the need, what has expired included where ``expired``."""
+        found = await self._read(need, need.span)
+        return merge([chunk.holding for chunk in found.chunks]) if expired else found.valid
+
+    def forget(self, ticker: str) -> None:
+        """Let nobody join a fetch of ``ticker`` that is under way, and let it write nothing."""
+        self._epochs[ticker] = self._epochs.get(ticker, 0) + 1
+        for key in [key for key in self._under_way if key.startswith(f"{ticker}#")]:
+            del self._under_way[key]
+
+    async def drain(self) -> None:
+        """Wait until every fetch has ended and what it brought is written."""
+        await self._flights.drain()
+
+    # --- one fetch, many waiters ---------------------------------------------------------------------------------
+
+    def _join_or_start(self, need: Need, vendor: CandleVendor, lock_key: str) -> tuple[_Flight, bool]:
+        flights = self._under_way.setdefault(str(need.series), [])
+        for flight in flights:
+            if flight.reach.overlaps(need.span):
+                return flight, True
+        as_of = market_now(vendor, self.clock.now())
+        reach = reach_of(need, self.calendar, as_of, vendor.traits.limits[need.series.resolution])
+        task = self._flights.start(object(), lambda: self._fetch(need, reach, vendor, lock_key))
+        flight = _Flight(reach, task)
+        flights.append(flight)
+        task.add_done_callback(lambda _: flights.remove(flight))
+        return flight, False
+
+    async def _fetch(self, need: Need, reach: Span, vendor: CandleVendor, lock_key: str) -> Covered:
+        """Fetch what of the need is missing, under its lease; return everything that is then known within ``reach``."""
+        lease = await self._lease_or_wait(need, reach, vendor, lock_key)
+        if isinstance(lease, Holding):
+            self.telemetry.count(Metric.SHARED_FETCHES, scope="lease")
+            return Covered(lease, 0, from_vendor=False)
+        failure: OhlcacheError | None = None
+        try:
+            return await self._fetch_missing(need, reach, vendor, strongly=lease is not None)
+        except OhlcacheError as exc:
+            failure = exc
+            raise
+        finally:
+            if lease is not None:
+                await self.store.release(lease, failure=_note(failure) if failure is not None else None)
+
+    async def _fetch_missing(self, need: Need, reach: Span, vendor: CandleVendor, *, strongly: bool) -> Covered:
+        epoch = self._epochs.get(need.series.ticker, 0)
+        pre_adjusted = need.series.resolution in vendor.traits.pre_adjusted
+        held = await self._read(need, self.calendar.span if pre_adjusted else reach, strongly=strongly)
+        as_of = market_now(vendor, self.clock.now())
+        limit = vendor.traits.limits[need.series.resolution]
+        spans = plan(need, held.valid.coverage, self.calendar, as_of, limit)
+        if not spans:
+            return Covered(held.valid, 0, from_vendor=False)
+        if pre_adjusted:
+            spans = plan(need, Holding.empty().coverage, self.calendar, as_of, limit)
+        coverage = held.valid.coverage
+        listed = coverage.days[coverage.states == SessionState.FINAL]
+        listed_before = bool(len(listed)) and int(listed[0]) < min(spans).start.toordinal()
+        fetched = await self._fetcher.fetch(vendor, need.series, spans, listed_before=listed_before)
+        known, keep = held.valid, held.chunks
+        if pre_adjusted:
+            known, keep = rebased(held.valid, fetched.holding), held.chunks
+        if self._epochs.get(need.series.ticker, 0) == epoch:
+            await self._write(need, fetched.kept, keep, replace=pre_adjusted)
+        if fetched.failure is not None:
+            raise fetched.failure
+        return Covered(merge([known, fetched.holding]), fetched.calls, from_vendor=True)
+
+    async def _write(self, need: Need, new: Holding, held: Iterable[Chunk], *, replace: bool) -> None:
+        if not len(new):
+            return
+        if replace:
+            old = merge([rebased(merge([chunk.holding for chunk in held]), new), new])
+            write = cut(need.series, old)
+            names = {chunk.name for chunk in write}
+            await self.store.write(write, delete=[chunk for chunk in held if chunk.name not in names])
+            return
+        now = self.clock.now()
+        alive = [chunk for chunk in held if chunk.expires_at(self.final_life_seconds) > now]
+        expired = [chunk for chunk in held if chunk.expires_at(self.final_life_seconds) <= now]
+        write, superseded = fold(cut(need.series, new), alive)
+        await self.store.write(write, delete=[*superseded, *expired])
+
+    # --- the lease -----------------------------------------------------------------------------------------------
+
+    async def _lease_or_wait(
+        self, need: Need, reach: Span, vendor: CandleVendor, lock_key: str
+    ) -> Lease | Holding | None:
+        """Return the lease; or the need covered by its holder; or None to go on without one.
+
+        Raises the holder's failure when it gives up while we wait.
+        """
+        got = await self._acquire(lock_key)
+        for _ in range(WAIT_ROUNDS):
+            if got is None or isinstance(got, Lease):
+                return got
+            outcome = await self._wait(need, reach, vendor, got)
+            if outcome is not None:
+                return outcome
+            # The holder has had its time: exactly one of those who waited takes over, the others wait for that one.
+            self.telemetry.log(Level.WARNING, "lease displaced", ticker=need.series.ticker, fence=got.fence)
+            got = await self._acquire(lock_key, displacing=got.fence)
+        return got if isinstance(got, Lease) else None
+
+    async def _wait(self, need: Need, reach: Span, vendor: CandleVendor, taken: LeaseTaken) -> Lease | Holding | None:
+        limit = vendor.traits.limits[need.series.resolution]
+        for _ in range(WAIT_TRIES):
+            await self.clock.sleep(WAIT_SECONDS)
+            held = (await self._read(need, reach, strongly=True)).valid
+            if not plan(need, held.coverage, self.calendar, market_now(vendor, self.clock.now()), limit):
+                return held
+            seen = await self.store.look(taken.key, now=self.clock.now())
+            if seen is not None and seen.failure is not None and seen.fence >= taken.fence:
+                raise _failure_of(seen.failure)
+            if seen is None:
+                got = await self._acquire(taken.key)
+                if got is None or isinstance(got, Lease):
+                    return got
+        return None
+
+    async def _acquire(self, key: str, *, displacing: int | None = None) -> Lease | LeaseTaken | None:
+        return await self.store.acquire(
+            key, self.holder, now=self.clock.now(), life_seconds=LEASE_LIFE_SECONDS, displacing=displacing
+        )
+
+    # --- the store -----------------------------------------------------------------------------------------------
+
+    async def _read(self, need: Need, span: Span, *, strongly: bool = False) -> _Held:
+        chunks = await self.store.read(need.series, span, strongly=strongly) or ()
+        return _Held(chunks, merge([self._relied_on(chunk.holding) for chunk in chunks]))
+
+    def _relied_on(self, holding: Holding) -> Holding:
+        return holding.select(holding.coverage.valid(self.clock.now(), self.final_life_seconds))
+
+
+def _note(failure: OhlcacheError) -> FailureNote:
+    return FailureNote(failure.code, failure.message, failure.hint, failure.retry_after_seconds)
+
+
+def _failure_of(note: FailureNote) -> OhlcacheError:
+    """Return the error that a note was written for."""
+    kinds: list[type[OhlcacheError]] = [OhlcacheError]
+    for kind in kinds:
+        kinds.extend(kind.__subclasses__())
+    kind = next((kind for kind in kinds if kind.code == note.code), VendorError)
+    return kind(note.message, hint=note.hint, retry_after_seconds=note.retry_after_seconds)

@@ -1,0 +1,416 @@
+"""The walk of a request: memory tier, single flight, store, plan, lease, vendor, and back.
+
+This module chooses the source and says what happens when one fails; how a need is covered is ``covering``'s business,
+and what makes an answer is the domain's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import TYPE_CHECKING
+
+from ohlcache.domain.adjustment import Adjustment
+from ohlcache.domain.answer import IN_MEMORY, Answer, Fallback, Served
+from ohlcache.domain.composition import SourceFacts, compose
+from ohlcache.domain.coverage import Holding, SessionState
+from ohlcache.domain.errors import (
+    IncompleteData,
+    InvalidRequest,
+    NotEntitled,
+    OhlcacheError,
+    VendorError,
+    VendorGarbage,
+    VendorUnavailable,
+)
+from ohlcache.domain.market_time import market_date
+from ohlcache.domain.plan import Need, due_sessions, missing_days, needs_of
+from ohlcache.domain.request import CandleRequest
+from ohlcache.domain.resolution import Resolution
+from ohlcache.domain.series import Series
+from ohlcache.domain.ticker import normalise_ticker
+from ohlcache.ports import BreakerState, Level, Metric, QuotaState
+from ohlcache.service.covering import Covered, Coverer
+from ohlcache.service.fetching import market_now
+from ohlcache.service.memory_tier import MemoryStatistics, MemoryTier
+from ohlcache.service.single_flight import SingleFlight
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Mapping, Sequence
+
+    from ohlcache.domain.sessions import SessionTable
+    from ohlcache.domain.span import Span
+    from ohlcache.ports import CandleVendor, Clock, Telemetry, TickerInfo
+    from ohlcache.service.guarded_store import GuardedStore
+
+WORTH_ANOTHER_WAY = (VendorUnavailable, VendorGarbage, NotEntitled)
+"""Failures after which another vendor, older data or daily candles are tried; a quota is respected, not worked around."""
+
+
+@dataclass(frozen=True, slots=True)
+class Invalidated:
+    """What an invalidation removed."""
+
+    removed_chunks: int
+    removed_answers: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReport:
+    """What is known of one session: ``state`` is final, forming, known-empty, unlisted, missing or not-due."""
+
+    day: date
+    state: str
+    candles: int
+    observed_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Backfilled:
+    """What a backfill of one ticker did; ``sessions`` and ``candles`` are what is now held of the span."""
+
+    ticker: str
+    vendor_calls: int
+    sessions: int
+    candles: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResolutionFacts:
+    """What the source offers at one resolution; the first adjustment is the default."""
+
+    adjustments: tuple[Adjustment, ...]
+    synthetic: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CacheStatus:
+    """The cache at work."""
+
+    source: str
+    market_date: date
+    data_until: float | None
+    resolutions: Mapping[Resolution, ResolutionFacts]
+    memory: MemoryStatistics
+    store: str
+    breaker: BreakerState
+    quota: QuotaState
+    calls_saved: int
+
+
+class ReadThrough:
+    """Answers requests for candles; belongs to one event loop. The first vendor is the source, others stand in for it."""
+
+    def __init__(
+        self,
+        *,
+        calendar: SessionTable,
+        clock: Clock,
+        telemetry: Telemetry,
+        store: GuardedStore,
+        vendors: Sequence[CandleVendor],
+        memory: MemoryTier,
+        final_life_seconds: float,
+    ) -> None:
+        assert vendors, "a cache without a vendor has nothing to read through to"
+        self.calendar = calendar
+        self.clock = clock
+        self.telemetry = telemetry
+        self._store = store
+        self._vendors = tuple(vendors)
+        self._memory = memory
+        self._final_life_seconds = final_life_seconds
+        self._coverer = Coverer(calendar, clock, telemetry, store, final_life_seconds)
+        self._flights: SingleFlight[Served] = SingleFlight()
+        self._epochs: dict[str, int] = {}
+        self._calls_saved = 0
+
+    # --- asking --------------------------------------------------------------------------------------------------
+
+    def as_of(self) -> float:
+        """Return the market time: now, but never past the end of the source's data."""
+        return market_now(self._vendors[0], self.clock.now())
+
+    def parse(
+        self,
+        ticker: str,
+        *,
+        range: str | None = None,  # noqa: A002 - the API's own word
+        start_date: str | date | None = None,
+        end_date: str | date | None = None,
+        resolution: str = Resolution.DAY,
+        adjust: str | None = None,
+        partial: bool = False,
+    ) -> CandleRequest:
+        """Return the request a caller wrote, dated by the market's today; InvalidRequest names the field to mend."""
+        return CandleRequest.parse(
+            ticker,
+            range=range,
+            start_date=start_date,
+            end_date=end_date,
+            resolution=resolution,
+            adjust=adjust,
+            partial=partial,
+            calendar=self.calendar,
+            as_of=self.as_of(),
+        )
+
+    def hit(self, request: CandleRequest) -> Served | None:
+        """Return the memory tier's answer, if it has a fresh one; no I/O."""
+        now = self.clock.now()
+        answer = self._memory.get(_memory_key(request), now)
+        if answer is None:
+            return None
+        self._calls_saved += 1
+        self.telemetry.count(Metric.REQUESTS, tier=IN_MEMORY)
+        return Served(answer, IN_MEMORY, max(0.0, now - answer.observed_at))
+
+    def grown(self, answer: Answer) -> None:
+        """Weigh an answer in the memory tier again, after encoded forms were put beside it."""
+        self._memory.grown(_memory_key(answer.request), answer)
+
+    async def get(self, request: CandleRequest) -> Served:
+        """Return the answer, from the nearest tier that has it.
+
+        Raises an OhlcacheError when the ticker is unknown, the vendor does not deliver and nothing older is at hand, or
+        the source cannot adjust as asked.
+        """
+        served = self.hit(request)
+        if served is not None:
+            return served
+        try:
+            served, shared = await self._flights.do(_memory_key(request), lambda: self._walk(request))
+        except OhlcacheError as exc:
+            self.telemetry.count(Metric.REQUEST_FAILURES, code=exc.code)
+            raise
+        if shared or served.tier == self._store.name:
+            self._calls_saved += 1
+        self.telemetry.count(Metric.REQUESTS, tier=served.tier)
+        return served
+
+    async def backfill(self, ticker: str, resolution: Resolution, span: Span) -> Backfilled:
+        """Fetch what is missing of ``span``, and of the ledger that its adjustment needs; keep nothing in memory."""
+        vendor = self._vendors[0]
+        request = CandleRequest(normalise_ticker(ticker), resolution, "custom", span)
+        covered = await self._cover(request, vendor, _adjustment_of(request, vendor))
+        own = covered[0].holding.between(span.start.toordinal(), span.end.toordinal())
+        return Backfilled(request.ticker, sum(part.calls for part in covered), len(own), len(own.candles))
+
+    # --- looking and clearing ------------------------------------------------------------------------------------
+
+    async def coverage(self, ticker: str, resolution: Resolution, span: Span) -> tuple[SessionReport, ...]:
+        """Return what the store knows of every session of ``span``; asks no vendor."""
+        vendor = self._vendors[0]
+        need = Need(Series(normalise_ticker(ticker), vendor.name, resolution), span)
+        coverage = (await self._coverer.held(need)).coverage
+        known = {
+            int(day): (SessionState(int(state)).name.lower().replace("_", "-"), int(count), float(observed))
+            for day, state, observed, count in zip(*coverage.columns(), strict=True)
+        }
+        due = {int(day) for day in due_sessions(need, self.calendar, self.as_of()).days}
+        return tuple(
+            SessionReport(day, *known.get(day.toordinal(), _unknown(due=day.toordinal() in due)))
+            for day in self.calendar.between(span).dates()
+        )
+
+    async def invalidate_all_caches(self, ticker: str) -> Invalidated:
+        """Clear every tier of ``ticker``, whole: there is no partial variant. Raises StoreError if the store cannot."""
+        symbol = normalise_ticker(ticker)
+        # The order matters: nothing that was read before may be put back after.
+        self._epochs[symbol] = self._epochs.get(symbol, 0) + 1
+        self._flights.forget(lambda key: isinstance(key, tuple) and str(key[0]).split(":")[1] == symbol)
+        self._coverer.forget(symbol)
+        answers = self._memory.drop_ticker(symbol)
+        chunks = await self._store.delete_ticker(symbol)
+        self.telemetry.log(Level.INFO, "ticker invalidated", ticker=symbol, chunks=chunks, answers=answers)
+        return Invalidated(chunks, answers)
+
+    async def suggest(self, text: str, limit: int) -> Sequence[TickerInfo]:
+        """Return tickers of the source that match ``text``, best first."""
+        return await self._vendors[0].suggest(text, limit)
+
+    def status(self) -> CacheStatus:
+        """Return the cache at work."""
+        vendor = self._vendors[0]
+        return CacheStatus(
+            source=vendor.name,
+            market_date=market_date(self.as_of()),
+            data_until=vendor.traits.data_until,
+            resolutions={
+                resolution: ResolutionFacts(adjustments, resolution in vendor.traits.synthetic)
+                for resolution, adjustments in vendor.traits.adjustments.items()
+            },
+            memory=self._memory.statistics(),
+            store=self._store.name,
+            breaker=self._store.breaker.state,
+            quota=vendor.quota(),
+            calls_saved=self._calls_saved,
+        )
+
+    async def close(self) -> None:
+        """Let what is in flight end, write what it fetched, and release store and vendors."""
+        await self._flights.drain()
+        await self._coverer.drain()
+        for vendor in self._vendors:
+            await vendor.close()
+        await self._store.close()
+
+    # --- the walk ------------------------------------------------------------------------------------------------
+
+    async def _walk(self, request: CandleRequest) -> Served:
+        epoch = self._epochs.get(request.ticker, 0)
+        served = await self._from_anywhere(request)
+        keep = served.answer.certificate.complete or served.answer.stale
+        if keep and self._epochs.get(request.ticker, 0) == epoch:
+            self._memory.put(_memory_key(request), served.answer)
+        return served
+
+    async def _from_anywhere(self, request: CandleRequest) -> Served:
+        """Ask the source; where it fails, the other vendors, older data, daily candles, in this order."""
+        source, *others = self._vendors
+        try:
+            if request.resolution not in source.traits.limits:
+                raise NotEntitled(f"{source.name} has no candles of resolution {request.resolution}.")
+            return await self._from(source, request)
+        except WORTH_ANOTHER_WAY as exc:
+            failure: VendorError = exc
+        self.telemetry.log(Level.WARNING, "source failed", source=source.name, ticker=request.ticker, code=failure.code)
+        for vendor in others:
+            if not _serves(vendor, request):
+                continue
+            try:
+                return replace(await self._from(vendor, request), degraded=True)
+            except OhlcacheError as exc:
+                self.telemetry.log(Level.WARNING, "source failed", source=vendor.name, code=exc.code)
+        served = await self._from_older(source, request)
+        if served is None and not request.resolution.is_daily:
+            served = await self._from_daily(request, failure)
+        if served is None and request.partial:
+            served = await self._from_older(source, request, partial=True)
+        if served is None:
+            raise failure
+        return served
+
+    async def _from(self, vendor: CandleVendor, request: CandleRequest) -> Served:
+        adjustment = _adjustment_of(request, vendor)
+        covered = await self._cover(request, vendor, adjustment)
+        answer = self._compose(request, vendor, adjustment, [part.holding for part in covered])
+        if not answer.certificate.complete and not request.partial:
+            missing = answer.certificate.missing
+            raise IncompleteData(
+                f"{len(missing)} sessions of {request.ticker} could not be had, the first of them {missing[0]}.",
+                missing=missing,
+            )
+        tier = vendor.name if any(part.from_vendor for part in covered) else self._store.name
+        now = self.clock.now()
+        return Served(answer, tier, max(0.0, now - answer.observed_at))
+
+    async def _cover(self, request: CandleRequest, vendor: CandleVendor, adjustment: Adjustment) -> list[Covered]:
+        as_of = market_now(vendor, self.clock.now())
+        needs = needs_of(request, vendor.name, adjustment, self.calendar, as_of)
+        locks = [replace(request, resolution=need.series.resolution).lock_key for need in needs]
+        outcomes = await asyncio.gather(
+            *(self._coverer.cover(need, vendor, lock) for need, lock in zip(needs, locks, strict=True)),
+            return_exceptions=True,
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        return [outcome for outcome in outcomes if isinstance(outcome, Covered)]
+
+    async def _from_older(
+        self, vendor: CandleVendor, request: CandleRequest, *, partial: bool = False
+    ) -> Served | None:
+        """Return what the store still has, if nothing but the newest sessions is missing; with ``partial``, whatever it has."""
+        if not _serves(vendor, request):
+            return None
+        adjustment = _adjustment_of(request, vendor)
+        as_of = market_now(vendor, self.clock.now())
+        needs = needs_of(request, vendor.name, adjustment, self.calendar, as_of)
+        held = [await self._coverer.held(need, expired=not partial) for need in needs]
+        if not partial and not all(
+            self._only_newest_missing(need, holding, as_of) for need, holding in zip(needs, held, strict=True)
+        ):
+            return None
+        answer = self._compose(request, vendor, adjustment, held, stale=not partial)
+        if not len(answer.candles) and not partial:
+            return None
+        self.telemetry.count(Metric.STALE_ANSWERS, source=vendor.name)
+        age = max(0.0, self.clock.now() - answer.observed_at)
+        return Served(answer, self._store.name, age, degraded=True)
+
+    def _only_newest_missing(self, need: Need, holding: Holding, as_of: float) -> bool:
+        due = due_sessions(need, self.calendar, as_of)
+        missing = missing_days(due, holding.coverage)
+        return len(missing) < len(due) and bool((missing == due.days[len(due) - len(missing) :]).all())
+
+    async def _from_daily(self, request: CandleRequest, failure: VendorError) -> Served | None:
+        """Return daily candles for an intraday request that nobody can answer, flagged as what they are."""
+        daily = replace(request, resolution=Resolution.DAY)
+        try:
+            served = await self.get(daily)
+        except OhlcacheError:
+            return None
+        message = f"Resolution {request.resolution} is not available at the moment; these are daily candles."
+        answer = replace(
+            served.answer,
+            request=request,
+            fallback=Fallback(request.resolution, message),
+            fresh_until=min(served.answer.fresh_until, self.clock.now() + 300),
+            representations={},
+        )
+        self.telemetry.log(Level.WARNING, "resolution fallback", ticker=request.ticker, code=failure.code)
+        return Served(answer, served.tier, served.age_seconds, degraded=True)
+
+    def _compose(
+        self,
+        request: CandleRequest,
+        vendor: CandleVendor,
+        adjustment: Adjustment,
+        holdings: Sequence[Holding],
+        *,
+        stale: bool = False,
+    ) -> Answer:
+        now = self.clock.now()
+        facts = SourceFacts(vendor.name, vendor.traits.data_until, request.resolution in vendor.traits.synthetic)
+        return compose(
+            request,
+            # Prices that arrive adjusted are not adjusted again.
+            adjustment,
+            holdings[0],
+            holdings[-1],
+            facts,
+            calendar=self.calendar,
+            now=now,
+            as_of=market_now(vendor, now),
+            final_life_seconds=self._final_life_seconds,
+            stale=stale,
+        )
+
+
+def _memory_key(request: CandleRequest) -> Hashable:
+    return (request.cache_key, request.adjustment, request.partial)
+
+
+def _serves(vendor: CandleVendor, request: CandleRequest) -> bool:
+    offered = vendor.traits.adjustments.get(request.resolution, ())
+    return bool(offered) and (request.adjustment is None or request.adjustment in offered)
+
+
+def _adjustment_of(request: CandleRequest, vendor: CandleVendor) -> Adjustment:
+    """Return the adjustment to apply; InvalidRequest where the source cannot give what was asked for."""
+    offered = vendor.traits.adjustments[request.resolution]
+    if request.adjustment is None:
+        return offered[0]
+    if request.adjustment not in offered:
+        raise InvalidRequest(
+            f"{vendor.name} cannot give resolution {request.resolution} with adjust={request.adjustment}.",
+            hint=f"Use adjust={offered[0]}" + (f" or one of {', '.join(offered[1:])}." if offered[1:] else "."),
+            field="adjust",
+        )
+    return request.adjustment
+
+
+def _unknown(*, due: bool) -> tuple[str, int, None]:
+    return ("missing" if due else "not-due", 0, None)
