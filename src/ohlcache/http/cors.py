@@ -1,0 +1,64 @@
+"""Pages of other origins: which may read answers, and that none may change anything unasked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ohlcache.http.errors import ForeignOrigin
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from ohlcache.http.messages import Header
+
+PREFLIGHT_LIFE_SECONDS = 86_400
+EXPOSED = (
+    b"Cache-Status, ETag, Retry-After, X-Cache-Age, X-Cache-Complete, X-Cache-Degraded, X-Cache-Key, X-Cache-Source, "
+    b"X-Cache-Stale, X-Request-Id"
+)
+REQUESTABLE = b"Authorization, Content-Type, If-None-Match, X-API-Key, X-Request-Id"
+
+
+class Cors:
+    """The origins whose pages may call the API; ``*`` is all of them."""
+
+    def __init__(self, origins: Collection[str]) -> None:
+        self._all = "*" in origins
+        self._origins = frozenset(origin.encode().lower().rstrip(b"/") for origin in origins)
+
+    def headers(self, headers: Mapping[bytes, bytes]) -> list[Header]:
+        """Return what lets the caller's page read the answer; nothing for pages of other origins."""
+        if not self._origins:
+            return []
+        # Keys travel in a header of their own, never in cookies, so a plain ``*`` is enough and credentials stay off.
+        varies: list[Header] = [] if self._all else [(b"vary", b"Origin")]
+        origin = headers.get(b"origin")
+        if origin is None or not self._allows(origin):
+            return varies
+        allowed = b"*" if self._all else origin
+        return [*varies, (b"access-control-allow-origin", allowed), (b"access-control-expose-headers", EXPOSED)]
+
+    def preflight(self, headers: Mapping[bytes, bytes], methods: str) -> list[Header]:
+        """Return what a browser asks before the real request."""
+        if b"origin" not in headers or not self._allows(headers[b"origin"]):
+            return []
+        return [
+            (b"access-control-allow-methods", methods.encode()),
+            (b"access-control-allow-headers", REQUESTABLE),
+            (b"access-control-max-age", b"%d" % PREFLIGHT_LIFE_SECONDS),
+        ]
+
+    def check_change(self, headers: Mapping[bytes, bytes]) -> None:
+        """Raise ForeignOrigin when the page of another site asks for a change.
+
+        Browsers send such a request without asking first (a plain POST needs no preflight), and a server on loopback has no
+        keys that would stop it.
+        """
+        origin = headers.get(b"origin")
+        if origin is None or self._allows(origin):
+            return
+        if origin.partition(b"://")[2].lower() != headers.get(b"host", b"").lower():
+            raise ForeignOrigin("A page of another site may not change anything here.")
+
+    def _allows(self, origin: bytes) -> bool:
+        return self._all or origin.lower() in self._origins

@@ -1,0 +1,117 @@
+"""``GET /api/v2/tickers/{ticker}/ohlc``: candles, in the form the caller reads best, with headers that say whence."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from ohlcache.http.conditional import is_held
+from ohlcache.http.messages import Response
+from ohlcache.http.negotiation import Coding, Format, choose_coding, choose_format
+from ohlcache.http.query import parse_flag, parse_query
+from ohlcache.http.representations import Encoder
+
+if TYPE_CHECKING:
+    from ohlcache.domain.answer import Served
+    from ohlcache.domain.request import CandleRequest
+    from ohlcache.http.lifecycle import Lifecycle
+    from ohlcache.http.messages import Header, Request
+    from ohlcache.http.representations import Representation
+    from ohlcache.service.read_through import ReadThrough
+
+PARAMETERS = ("range", "start_date", "end_date", "resolution", "adjust", "partial", "format")
+PARSED_TARGETS_MAX = 4096
+PARSED_LIFE_SECONDS = 60
+
+_REVALIDATE = (b"cache-control", b"private, max-age=0, must-revalidate")
+_VARY = (b"vary", b"Accept, Accept-Encoding")
+
+
+class OhlcResource:
+    """Answers requests for candles."""
+
+    def __init__(self, lifecycle: Lifecycle) -> None:
+        self._lifecycle = lifecycle
+        self._encoder = Encoder(lambda answer: lifecycle.cache.grown(answer))
+        self._parsed: dict[tuple[str, bytes], tuple[CandleRequest, Format | None]] = {}
+        self._parsed_minute = 0
+
+    async def get(self, request: Request) -> Response:
+        """Return the candles asked for, or 304 when the caller has them."""
+        cache = self._lifecycle.cache
+        wanted, form = self._parse(cache, request)
+        headers = request.headers
+        if form is None:
+            form = choose_format(headers.get(b"accept", b""))
+        coding = choose_coding(headers.get(b"accept-encoding", b""))
+        served = await cache.get(wanted)
+        shown = self._encoder.kept(served.answer, form, coding)
+        if shown is None:
+            shown = await self._encoder.represent(served.answer, form, coding)
+        fields = _headers(served, shown, cache.clock.now())
+        held = headers.get(b"if-none-match")
+        if held is not None and is_held(held, shown.etag):
+            return Response(304, fields, tier=served.tier)
+        fields.append((b"content-type", form.content_type))
+        if shown.coding is not Coding.IDENTITY:
+            fields.append((b"content-encoding", shown.coding.encode()))
+        return Response(200, fields, shown.body, tier=served.tier)
+
+    def _parse(self, cache: ReadThrough, request: Request) -> tuple[CandleRequest, Format | None]:
+        """Return the request and its ``format=``, remembered per target.
+
+        What a target means changes only at midnight and when a session becomes due, and both fall on whole minutes of
+        market time: within one minute the same target is the same request.
+        """
+        minute = int(cache.as_of() // PARSED_LIFE_SECONDS)
+        if minute != self._parsed_minute or len(self._parsed) >= PARSED_TARGETS_MAX:
+            self._parsed.clear()
+            self._parsed_minute = minute
+        target = (request.params[0], request.query)
+        parsed = self._parsed.get(target)
+        if parsed is None:
+            parsed = self._parsed[target] = _parse_target(cache, *target)
+        return parsed
+
+
+def _parse_target(cache: ReadThrough, ticker: str, query: bytes) -> tuple[CandleRequest, Format | None]:
+    fields = parse_query(query, PARAMETERS)
+    form = Format.parse(fields["format"]) if "format" in fields else None
+    wanted = cache.parse(
+        ticker,
+        range=fields.get("range"),
+        start_date=fields.get("start_date"),
+        end_date=fields.get("end_date"),
+        resolution=fields.get("resolution", "D"),
+        adjust=fields.get("adjust"),
+        partial=parse_flag(fields.get("partial", "false"), "partial"),
+    )
+    return wanted, form
+
+
+def _headers(served: Served, shown: Representation, now: float) -> list[Header]:
+    answer = served.answer
+    fields: list[Header] = [
+        (b"etag", shown.etag),
+        _REVALIDATE,
+        _VARY,
+        (b"x-cache-source", served.tier.encode()),
+        (b"x-cache-age", b"%d" % served.age_seconds),
+        (b"x-cache-key", answer.request.cache_key.encode()),
+        (b"x-cache-complete", b"true" if answer.certificate.complete else b"false"),
+        (b"cache-status", _cache_status(served, now)),
+    ]
+    if served.degraded:
+        fields.append((b"x-cache-degraded", b"true"))
+    if answer.stale:
+        fields.append((b"x-cache-stale", b"true"))
+    return fields
+
+
+def _cache_status(served: Served, now: float) -> bytes:
+    """Return how the answer was come by (RFC 9211); a store is a cache like the memory tier, a vendor is the origin."""
+    if served.tier == served.answer.source:
+        return b"ohlcache; fwd=uri-miss" if served.degraded else b"ohlcache; fwd=uri-miss; stored"
+    life = served.answer.fresh_until - now
+    ttl = b"; ttl=%d" % life if math.isfinite(life) else b""
+    return b"ohlcache; hit%b; detail=%b" % (ttl, served.tier.encode())

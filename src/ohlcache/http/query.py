@@ -1,0 +1,56 @@
+"""Query parameters: known ones, each once; anything else is refused by name, because a typo must not go unnoticed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl
+
+from ohlcache.domain.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+FIELDS_MAX = 32
+SHOWN_CHARACTERS_MAX = 40
+
+
+def parse_query(query: bytes, known: Collection[str]) -> dict[str, str]:
+    """Return the parameters of ``query``; InvalidRequest names the first that is unknown or comes twice."""
+    if not query:
+        return {}
+    try:
+        pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="replace", max_num_fields=FIELDS_MAX)
+    except ValueError as exc:
+        raise InvalidRequest(f"More than {FIELDS_MAX} parameters.", hint=_listed(known), field="query") from exc
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        shown = name[:SHOWN_CHARACTERS_MAX]
+        if name not in known:
+            raise InvalidRequest(f"Unknown parameter {shown!r}.", hint=_listed(known), field=shown)
+        if name in found:
+            raise InvalidRequest(f"{name} is given twice.", hint=f"Give {name} once.", field=name)
+        found[name] = value
+    return found
+
+
+def parse_flag(text: str, field: str) -> bool:
+    """Return the truth of ``true`` or ``false``; InvalidRequest names ``field`` otherwise."""
+    if text not in {"true", "false"}:
+        raise InvalidRequest(
+            f"{field} {text[:20]!r} is neither true nor false.", hint=f"Write {field}=true.", field=field
+        )
+    return text == "true"
+
+
+def parse_count(text: str, field: str, most: int) -> int:
+    """Return a number from 1 to ``most``; InvalidRequest names ``field`` otherwise."""
+    number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(most)) else 0
+    if not 1 <= number <= most:
+        raise InvalidRequest(
+            f"{field} {text[:20]!r} is not a number from 1 to {most}.", hint=f"Write {field}=10.", field=field
+        )
+    return number
+
+
+def _listed(known: Collection[str]) -> str:
+    return f"This path takes {', '.join(known)}." if known else "This path takes no parameters."

@@ -1,0 +1,83 @@
+"""Encoded answers, made once and kept beside the answer: a memory hit serialises, compresses and hashes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ohlcache.http.compression import COMPRESSED_BYTES_MIN, compress
+from ohlcache.http.conditional import entity_tag
+from ohlcache.http.encodings import encode_answer
+from ohlcache.http.negotiation import Coding
+from ohlcache.service.single_flight import SingleFlight
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ohlcache.domain.answer import Answer
+    from ohlcache.http.negotiation import Format
+
+LOOP_CANDLES_MAX = 500
+"""Up to this size an answer is encoded on the event loop, in about a millisecond; longer ones in a worker thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """One encoded form of an answer: its bytes, the coding they really are in, and their validator."""
+
+    body: bytes
+    coding: Coding
+    etag: bytes
+
+
+class Encoder:
+    """Gives representations of answers; ``grown`` is told of every answer that now weighs more."""
+
+    def __init__(self, grown: Callable[[Answer], None]) -> None:
+        self._grown = grown
+        self._flights: SingleFlight[Representation] = SingleFlight()
+
+    def kept(self, answer: Answer, form: Format, coding: Coding) -> Representation | None:
+        """Return the representation if it was made before: two look-ups, no work."""
+        kept = answer.representations
+        etag = kept.get(f"{form}.{coding}.etag")
+        if etag is None:
+            return None
+        body = kept.get(f"{form}.{coding}")
+        # A body too short to be worth compressing is kept once, under identity; only its tag stands under the coding.
+        if body is None:
+            return Representation(kept[f"{form}.{Coding.IDENTITY}"], Coding.IDENTITY, etag)
+        return Representation(body, coding, etag)
+
+    async def represent(self, answer: Answer, form: Format, coding: Coding) -> Representation:
+        """Return the representation, made now unless it is kept; of simultaneous callers one makes it."""
+        kept = self.kept(answer, form, coding)
+        if kept is not None:
+            return kept
+        if len(answer.candles) <= LOOP_CANDLES_MAX:
+            return self._keep(answer, form, coding, _make(answer, form, coding))
+
+        async def make() -> Representation:
+            made = await asyncio.to_thread(_make, answer, form, coding)
+            return self._keep(answer, form, coding, made)
+
+        made, _ = await self._flights.do((id(answer), form, coding), make)
+        return made
+
+    async def drain(self) -> None:
+        """Wait for what is being made."""
+        await self._flights.drain()
+
+    def _keep(self, answer: Answer, form: Format, coding: Coding, made: Representation) -> Representation:
+        answer.representations[f"{form}.{made.coding}"] = made.body
+        answer.representations[f"{form}.{made.coding}.etag"] = made.etag
+        answer.representations[f"{form}.{coding}.etag"] = made.etag
+        self._grown(answer)
+        return made
+
+
+def _make(answer: Answer, form: Format, coding: Coding) -> Representation:
+    plain = encode_answer(answer, form)
+    used = coding if len(plain) >= COMPRESSED_BYTES_MIN else Coding.IDENTITY
+    return Representation(compress(plain, used), used, entity_tag(plain, used))
