@@ -30,6 +30,26 @@ install: $(VENV)/.dev ## Install everything for development.
 run: $(VENV)/.run ## Serve the page and the API on http://127.0.0.1:8000 (PORT=8000).
 	@OHLCACHE_PORT=$(PORT) $(BIN)/ohlcache serve
 
+.PHONY: test
+test: install test-static test-python ## Run every test.
+
+.PHONY: test-static
+test-static: $(VENV)/.dev ## Formatting, lint, types, import contract.
+	$(BIN)/ruff format --check src tests tools benchmarks
+	$(BIN)/ruff check src tests tools benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/build_calendar.py --check
+
+.PHONY: test-python
+test-python: $(VENV)/.dev ## Every Python test, with the coverage gates.
+	rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine -q
+	$(BIN)/coverage json -q -o .build/coverage.json
+	$(BIN)/coverage report | tail -n 40
+	$(BIN)/python tools/check_coverage.py .build/coverage.json
+
 .PHONY: lock
 lock: ## Pin every dependency anew.
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q pyproject.toml -o requirements/run.lock

@@ -12,11 +12,12 @@ from ohlcache.adapters.calendar import load_xnys
 from ohlcache.adapters.clock import SystemClock
 from ohlcache.adapters.telemetry import StandardTelemetry
 from ohlcache.domain.market_time import DAY_SECONDS
+from ohlcache.ports import Level
 from ohlcache.service.circuit_breaker import CircuitBreaker
 from ohlcache.service.guarded_store import GuardedStore
 from ohlcache.service.memory_tier import MemoryTier
 from ohlcache.service.read_through import ReadThrough
-from ohlcache.settings import Settings, Source, StoreEngine
+from ohlcache.settings import LogFormat, Settings, Source, StoreEngine
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,19 +28,20 @@ if TYPE_CHECKING:
 DATABASE_NAME = "ohlcache.sqlite3"
 
 
-def build_telemetry(settings: Settings) -> StandardTelemetry:
+def build_telemetry(settings: Settings, clock: Clock) -> StandardTelemetry:
     """Return logs and metrics as the settings say, knowing every secret that must never be written."""
     secrets = [settings.tiingo_api_key, settings.finnhub_api_key, settings.smoke_test_api_key, *settings.api_keys]
     return StandardTelemetry(
-        level=settings.log_level,
-        format=settings.log_format.value,
+        clock,
+        level=Level(settings.log_level),
+        json_lines=settings.log_format is LogFormat.JSON,
         secrets=tuple(secret.get_secret_value() for secret in secrets if secret is not None),
     )
 
 
 def build_clock(settings: Settings) -> Clock:
     """Return the machine's clock, or one that starts at ``OHLCACHE_CLOCK`` and runs on."""
-    return SystemClock(start=settings.clock.timestamp() if settings.clock is not None else None)
+    return SystemClock(settings.clock.timestamp() if settings.clock is not None else None)
 
 
 async def build_cache(
@@ -54,8 +56,8 @@ async def build_cache(
     ``telemetry``, ``clock`` and ``vendors`` stand in for what the settings would choose. Raises ConfigurationError
     for settings that cannot work, and StoreRefused for a database that must not be touched.
     """
-    telemetry = telemetry if telemetry is not None else build_telemetry(settings)
     clock = clock if clock is not None else build_clock(settings)
+    telemetry = telemetry if telemetry is not None else build_telemetry(settings, clock)
     calendar = load_xnys()
     final_life_seconds = settings.retention_days * DAY_SECONDS
     store, leases = await open_store(settings, telemetry, clock)
@@ -71,9 +73,7 @@ async def build_cache(
     )
 
 
-async def open_store(
-    settings: Settings, telemetry: Telemetry, clock: Clock
-) -> tuple[CandleStore, LeaseTable]:
+async def open_store(settings: Settings, telemetry: Telemetry, clock: Clock) -> tuple[CandleStore, LeaseTable]:
     """Return the chosen store, which is its own lease table."""
     final_life_seconds = settings.retention_days * DAY_SECONDS or math.inf
     if settings.store is StoreEngine.MEMORY:
