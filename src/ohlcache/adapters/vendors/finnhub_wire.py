@@ -1,0 +1,171 @@
+"""What Finnhub says, read: candles as parallel arrays, search results and refusals, as pure functions.
+
+Daily ``t`` is 00:00 UTC of the market date or the session's open, by the year of the reply; daily prices are divided
+by later splits, volumes are not. Intraday prices are raw, bars are labelled with their start, extended hours included.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+import numpy as np
+
+from ohlcache.adapters.vendors.vendor_http import refusal_by_status, retry_after_seconds
+from ohlcache.domain.candles import Candles, check_possible
+from ohlcache.domain.errors import (
+    BadVendorCredentials,
+    InvalidRequest,
+    NotEntitled,
+    OhlcacheError,
+    QuotaExceeded,
+    VendorGarbage,
+)
+from ohlcache.domain.market_time import DAY_SECONDS
+from ohlcache.domain.observation import VendorAnswer
+from ohlcache.domain.ticker import normalise_ticker
+from ohlcache.ports import TickerInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from ohlcache.adapters.vendors.vendor_http import Reply
+
+    Int64s = NDArray[np.int64]
+
+T = TypeVar("T")
+
+LIMIT_WAIT_SECONDS = 60.0
+"""Finnhub counts by the minute."""
+
+REFUSAL_BYTES_MAX = 4096
+"""Longer bodies are answers."""
+
+DAY_BEGINS_NEW_YORK_SECONDS = 4 * 3600
+DAY_ENDS_NEW_YORK_SECONDS = 21 * 3600
+"""Between these times of the UTC day, winter and summer, the dates of UTC and New York are the same."""
+
+
+class _Columns(msgspec.Struct):
+    s: str
+    t: list[int] | None = None
+    o: list[float] | None = None
+    h: list[float] | None = None
+    l: list[float] | None = None  # noqa: E741 - the wire's own word
+    c: list[float] | None = None
+    v: list[int | float | None] | None = None
+
+
+class _Found(msgspec.Struct):
+    symbol: str
+    description: str | None = None
+
+
+class _Search(msgspec.Struct):
+    result: list[_Found]
+
+
+class _Error(msgspec.Struct):
+    error: str | None = None
+
+
+_COLUMNS = msgspec.json.Decoder(_Columns)
+_SEARCH = msgspec.json.Decoder(_Search)
+_ERROR = msgspec.json.Decoder(_Error)
+
+
+def parse_daily(body: bytes) -> VendorAnswer:
+    """Return daily candles at 00:00 UTC of their market date; VendorGarbage when they are impossible."""
+    return _answer(body, _market_dates)
+
+
+def parse_intraday(body: bytes) -> VendorAnswer:
+    """Return intraday candles as received; VendorGarbage when they are impossible."""
+    return _answer(body, _as_received)
+
+
+def parse_found(body: bytes) -> Sequence[TickerInfo]:
+    """Return the results of ``/search``, in our spelling; those that have none (foreign exchanges) are left out."""
+    infos: dict[str, TickerInfo] = {}
+    for found in _decoded(_SEARCH, body).result:
+        try:
+            ticker = normalise_ticker(found.symbol)
+        except InvalidRequest:
+            continue
+        infos.setdefault(ticker, TickerInfo(ticker, found.description or ""))
+    return tuple(infos.values())
+
+
+def refusal(reply: Reply, *, ticker: str, now: float) -> OhlcacheError | None:  # noqa: ARG001 - no wording names it
+    """Return the error that ``reply`` means, None where it is an answer."""
+    said = _said(reply)
+    if "sign up" in said or "invalid api key" in said:
+        # An empty or unknown token is answered with 429 and an invitation to sign up.
+        return BadVendorCredentials("Finnhub refused the key.")
+    if reply.status == 429 or "limit reached" in said:  # noqa: PLR2004 - statuses are their own names
+        told = retry_after_seconds(reply, now)
+        return QuotaExceeded(
+            "The allowance of the Finnhub key is used up for the moment.",
+            retry_after_seconds=LIMIT_WAIT_SECONDS if told is None else told,
+        )
+    if reply.status == 403 or "have access" in said:  # noqa: PLR2004
+        # The same words came with 401 in 2021.
+        return NotEntitled("The Finnhub plan of the key does not include this data.")
+    if reply.status == 401:  # noqa: PLR2004
+        return BadVendorCredentials("Finnhub refused the key.")
+    return refusal_by_status(reply, now)
+
+
+def _said(reply: Reply) -> str:
+    """Return in lower case what a reply says in words: its ``error``, or its text where it is no JSON at all."""
+    body = reply.body.strip()
+    if len(body) > REFUSAL_BYTES_MAX:
+        return ""
+    if body.startswith(b"{"):
+        try:
+            return (_ERROR.decode(body).error or "").lower()
+        except msgspec.MsgspecError:
+            return ""
+    return body.decode("utf-8", "replace").lower()
+
+
+def _answer(body: bytes, times_of: Callable[[Int64s], Int64s]) -> VendorAnswer:
+    columns = _decoded(_COLUMNS, body)
+    if columns.s == "no_data":
+        return VendorAnswer(Candles.empty())
+    if columns.s != "ok" or columns.t is None:
+        raise VendorGarbage("The vendor's answer says neither that there is data nor that there is none.")
+    count = len(columns.t)
+    opened, high, low, close = columns.o or [], columns.h or [], columns.l or [], columns.c or []
+    volume = columns.v if columns.v is not None else [None] * count
+    if any(len(column) != count for column in (opened, high, low, close, volume)):
+        raise VendorGarbage("The vendor sent columns of unequal length.")
+    try:
+        times = times_of(np.asarray(columns.t, np.int64))
+        shares = np.asarray([round(number) if number else 0 for number in volume], np.int64)
+    except OverflowError as exc:
+        raise VendorGarbage("The vendor sent a number that is out of all bounds.") from exc
+    candles = Candles.from_columns(times, opened, high, low, close, shares)
+    check_possible(candles)
+    return VendorAnswer(candles)
+
+
+def _as_received(times: Int64s) -> Int64s:
+    return times
+
+
+def _market_dates(times: Int64s) -> Int64s:
+    of_day = times % DAY_SECONDS
+    known = (of_day == 0) | ((of_day >= DAY_BEGINS_NEW_YORK_SECONDS) & (of_day <= DAY_ENDS_NEW_YORK_SECONDS))
+    if not np.all(known):
+        raise VendorGarbage("The vendor sent daily candles at a time of day that belongs to no market date.")
+    return np.asarray(times - of_day)
+
+
+def _decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    try:
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+        raise VendorGarbage("The vendor's answer cannot be read.") from exc

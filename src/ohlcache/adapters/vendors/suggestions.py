@@ -1,0 +1,44 @@
+"""Suggestions of tickers by a vendor's search: a convenience that must neither fail nor eat the allowance."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from ohlcache.domain.errors import OhlcacheError
+from ohlcache.domain.market_time import DAY_SECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from ohlcache.ports import Clock, TickerInfo
+
+CHARACTERS_MIN = 2
+CHARACTERS_MAX = 32
+REMEMBERED_MAX = 1_000
+
+
+class RememberedSuggestions:
+    """Asks ``search`` once a day for each text of two characters or more; a failure is an empty answer, not kept."""
+
+    def __init__(self, search: Callable[[str], Awaitable[Sequence[TickerInfo]]], clock: Clock) -> None:
+        self._search = search
+        self._clock = clock
+        self._remembered: OrderedDict[str, tuple[float, Sequence[TickerInfo]]] = OrderedDict()
+
+    async def get(self, text: str, limit: int) -> Sequence[TickerInfo]:
+        """Return at most ``limit`` suggestions for ``text``, best first."""
+        text = text.strip().upper()
+        if not CHARACTERS_MIN <= len(text) <= CHARACTERS_MAX:
+            return ()
+        expires_at, found = self._remembered.get(text, (0.0, ()))
+        if expires_at <= self._clock.now():
+            try:
+                found = await self._search(text)
+            except OhlcacheError:
+                return ()
+            self._remembered[text] = (self._clock.now() + DAY_SECONDS, found)
+            self._remembered.move_to_end(text)
+            if len(self._remembered) > REMEMBERED_MAX:
+                self._remembered.popitem(last=False)
+        return tuple(found[:limit])

@@ -1,0 +1,147 @@
+"""Tiingo: daily candles with their splits and dividends, and intraday bars of the IEX exchange."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from ohlcache.adapters.vendors import tiingo_wire as wire
+from ohlcache.adapters.vendors.suggestions import RememberedSuggestions
+from ohlcache.adapters.vendors.vendor_http import HttpPool, VendorHttp
+from ohlcache.domain.adjustment import Adjustment
+from ohlcache.domain.errors import OhlcacheError
+from ohlcache.domain.observation import VendorAnswer
+from ohlcache.domain.plan import SliceLimit
+from ohlcache.domain.resolution import Resolution
+from ohlcache.ports import QuotaState, TickerInfo, VendorTraits
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ohlcache.adapters.vendors.vendor_key import VendorKey
+    from ohlcache.domain.series import Series
+    from ohlcache.domain.span import Span
+    from ohlcache.ports import Clock, Telemetry
+
+INTRADAY_CANDLES_MAX = 8_000
+"""The row cap of the IEX endpoint is not documented; clients ask by the month, which points at about 10,000."""
+
+METADATA_BUDGET_SHARE = 0.5
+"""Of the time-out: prices and metadata together stay well below the life of a lease, which is two time-outs."""
+
+SUGGESTIONS_ASKED = 20
+
+TRAITS = VendorTraits(
+    limits={
+        resolution: SliceLimit() if resolution.is_daily else SliceLimit(candles_max=INTRADAY_CANDLES_MAX)
+        for resolution in Resolution
+    },
+    adjustments=dict.fromkeys(Resolution, (Adjustment.SPLITS, Adjustment.ALL, Adjustment.NONE)),
+)
+
+
+class TiingoVendor:
+    """Implements ``ohlcache.ports.CandleVendor`` with Tiingo's REST API."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        key: VendorKey,
+        clock: Clock,
+        telemetry: Telemetry,
+        timeout_seconds: float,
+        calls_per_hour: int | None = None,
+        pool: HttpPool | None = None,
+    ) -> None:
+        self._http = VendorHttp(
+            source=self.name,
+            base_url=base_url,
+            key=key,
+            headers_of=lambda secret: {"Authorization": f"Token {secret}"},
+            refusal=wire.refusal,
+            clock=clock,
+            telemetry=telemetry,
+            timeout_seconds=timeout_seconds,
+            calls_per_hour=calls_per_hour,
+            pool=pool,
+        )
+        self._suggestions = RememberedSuggestions(self._search, clock)
+
+    @property
+    def name(self) -> str:
+        """``tiingo``."""
+        return "tiingo"
+
+    @property
+    def traits(self) -> VendorTraits:
+        """Raw prices at every resolution."""
+        return TRAITS
+
+    async def fetch(self, series: Series, span: Span) -> VendorAnswer:
+        """Return the raw candles of ``span``; daily ones with every split and dividend among them.
+
+        One call; where it brings nothing, one more for the ticker's first and last date.
+        """
+        ticker = quote(wire.wire_ticker(series.ticker), safe="")
+        dates = {"startDate": span.start.isoformat(), "endDate": span.end.isoformat(), "format": "json"}
+        if series.resolution.is_daily:
+            path, parse = f"/tiingo/daily/{ticker}/prices", wire.parse_daily
+            params = dates | {"resampleFreq": "daily"}
+        else:
+            path, parse = f"/iex/{ticker}/prices", wire.parse_iex
+            params = dates | {
+                "resampleFreq": f"{series.resolution.value}min",
+                "columns": "open,high,low,close,volume",
+                "afterHours": "false",
+                "forceFill": "false",
+            }
+        answer = await self._http.ask(
+            path, params, parse, ticker=series.ticker, resolution=series.resolution.value, span=str(span)
+        )
+        if len(answer.candles):
+            return answer
+        return VendorAnswer(answer.candles, answer.actions, await self._listing(series, span))
+
+    async def suggest(self, text: str, limit: int) -> Sequence[TickerInfo]:
+        """Return what Tiingo's search finds for two letters or more, remembered for a day; nothing when it fails."""
+        return await self._suggestions.get(text, limit)
+
+    def quota(self) -> QuotaState:
+        """Return this process's calls in the current hour, and what Tiingo last said."""
+        return self._http.quota()
+
+    async def check(self) -> str:
+        """Ask Tiingo's test endpoint, which needs a valid key."""
+        await self._http.ask("/api/test", {}, bytes)
+        return "Tiingo answers and accepts the key."
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.close()
+
+    async def _listing(self, series: Series, span: Span) -> Span | None:
+        """Return the ticker's first and last date, as far as they explain that there is nothing; None when unknown.
+
+        They are those of the daily rows. IEX need not have had a trade in a listed span, so there only a span outside
+        the ticker's life is explained.
+        """
+        ticker = quote(wire.wire_ticker(series.ticker), safe="")
+        try:
+            listing = await self._http.ask(
+                f"/tiingo/daily/{ticker}",
+                {},
+                wire.parse_listing,
+                budget_share=METADATA_BUDGET_SHARE,
+                ticker=series.ticker,
+                asked="metadata",
+            )
+        except OhlcacheError:
+            return None
+        if listing is not None and not series.resolution.is_daily and listing.overlaps(span):
+            return None
+        return listing
+
+    async def _search(self, text: str) -> Sequence[TickerInfo]:
+        params = {"query": text, "limit": str(SUGGESTIONS_ASKED)}
+        return await self._http.ask("/tiingo/utilities/search", params, wire.parse_found, asked="search")

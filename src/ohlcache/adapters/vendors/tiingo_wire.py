@@ -1,0 +1,219 @@
+"""What Tiingo says, read: daily rows, IEX bars, metadata, search results and refusals, as pure functions.
+
+Daily rows carry raw prices with ``divCash`` (on the ex-date) and ``splitFactor`` (on the first session after the
+split) beside them; the ``adj`` columns are not read. Dates come as ``2015-01-02T00:00:00.000Z`` and as
+``2018-04-12T00:00:00+00:00``. IEX bars are labelled with their start in UTC, and have a volume only where it was
+asked for. Quota messages arrive as 429 with JSON, and as plain text with status 200.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import msgspec
+import numpy as np
+
+from ohlcache.adapters.vendors.vendor_http import HOUR_SECONDS, STATUS_OK, refusal_by_status, retry_after_seconds
+from ohlcache.domain.adjustment import Actions
+from ohlcache.domain.candles import Candles, check_possible
+from ohlcache.domain.errors import (
+    BadVendorCredentials,
+    InvalidRequest,
+    NotEntitled,
+    OhlcacheError,
+    QuotaExceeded,
+    TickerNotFound,
+    VendorGarbage,
+)
+from ohlcache.domain.market_time import DAY_SECONDS, next_midnight
+from ohlcache.domain.observation import VendorAnswer
+from ohlcache.domain.span import Span
+from ohlcache.domain.ticker import normalise_ticker
+from ohlcache.ports import TickerInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ohlcache.adapters.vendors.vendor_http import Reply
+
+T = TypeVar("T")
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+Volume = int | float | None
+
+VOLUME_MAX = 2**62
+REFUSAL_BYTES_MAX = 4096
+"""Longer bodies with status 200 are answers, whatever words are in them."""
+
+_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class _DailyRow(msgspec.Struct, gc=False):
+    date: Instant
+    close: float
+    high: float
+    low: float
+    open: float
+    volume: Volume = None
+    divCash: float | None = None  # noqa: N815 - the wire's own word
+    splitFactor: float | None = None  # noqa: N815
+
+
+class _IexBar(msgspec.Struct, gc=False):
+    date: Instant
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: Volume = None
+
+
+class _Metadata(msgspec.Struct):
+    startDate: date | None = None  # noqa: N815
+    endDate: date | None = None  # noqa: N815
+
+
+class _Found(msgspec.Struct):
+    ticker: str
+    name: str | None = None
+
+
+class _Detail(msgspec.Struct):
+    detail: str | None = None
+
+
+_DAILY_ROWS = msgspec.json.Decoder(list[_DailyRow])
+_IEX_BARS = msgspec.json.Decoder(list[_IexBar])
+_METADATA = msgspec.json.Decoder(_Metadata)
+_FOUND = msgspec.json.Decoder(list[_Found])
+_DETAIL = msgspec.json.Decoder(_Detail)
+
+
+def wire_ticker(ticker: str) -> str:
+    """Return Tiingo's spelling: class shares take a dash (``BRK.B`` → ``BRK-B``)."""
+    return ticker.replace(".", "-")
+
+
+def parse_daily(body: bytes) -> VendorAnswer:
+    """Return the raw candles and the actions of ``/tiingo/daily/<ticker>/prices``; VendorGarbage when impossible."""
+    rows = _decoded(_DAILY_ROWS, body)
+    candles = _candles([_seconds(row.date) // DAY_SECONDS * DAY_SECONDS for row in rows], rows)
+    actions = [
+        (row.date.astimezone(UTC).toordinal(), row.divCash or 0.0, _ratio(row.splitFactor), row.close)
+        for row in rows
+        if row.divCash or row.splitFactor not in {None, 1.0}
+    ]
+    if any(dividend < 0 or ratio <= 0 for _, dividend, ratio, _ in actions):
+        raise VendorGarbage("The vendor sent a negative dividend or a split into nothing.")
+    return VendorAnswer(candles, Actions.from_rows(actions))
+
+
+def parse_iex(body: bytes) -> VendorAnswer:
+    """Return the bars of ``/iex/<ticker>/prices``; VendorGarbage when they are impossible."""
+    bars = _decoded(_IEX_BARS, body)
+    return VendorAnswer(_candles([_seconds(bar.date) for bar in bars], bars))
+
+
+def parse_listing(body: bytes) -> Span | None:
+    """Return the first and the last date of ``/tiingo/daily/<ticker>``; None where the ticker has no data."""
+    metadata = _decoded(_METADATA, body)
+    if metadata.startDate is None or metadata.endDate is None or metadata.startDate > metadata.endDate:
+        return None
+    return Span(metadata.startDate, metadata.endDate)
+
+
+def parse_found(body: bytes) -> Sequence[TickerInfo]:
+    """Return the results of ``/tiingo/utilities/search``, in our spelling; those that have none are left out."""
+    infos: dict[str, TickerInfo] = {}
+    for found in _decoded(_FOUND, body):
+        try:
+            ticker = normalise_ticker(found.ticker)
+        except InvalidRequest:
+            continue
+        infos.setdefault(ticker, TickerInfo(ticker, found.name or ""))
+    return tuple(infos.values())
+
+
+def refusal(reply: Reply, *, ticker: str, now: float) -> OhlcacheError | None:
+    """Return the error that ``reply`` means, None where it is an answer."""
+    said = _said(reply)
+    if reply.status == 429 or "run over your" in said:  # noqa: PLR2004 - statuses are their own names
+        return _quota(said, retry_after_seconds(reply, now), now)
+    if reply.status == 401 or (  # noqa: PLR2004
+        reply.status in {STATUS_OK, 400, 403} and ("token" in said or "credentials" in said)
+    ):
+        return BadVendorCredentials("Tiingo refused the key.")
+    if reply.status == 403:  # noqa: PLR2004
+        return NotEntitled("The Tiingo plan of the key does not include this data.")
+    if reply.status == 404:  # noqa: PLR2004
+        return TickerNotFound(f"Tiingo does not know the ticker {ticker}.")
+    return refusal_by_status(reply, now)
+
+
+def _said(reply: Reply) -> str:
+    """Return in lower case what a reply says in words: its ``detail``, or its text where it is no JSON at all."""
+    body = reply.body.strip()
+    if len(body) > REFUSAL_BYTES_MAX or body.startswith(b"["):
+        return ""
+    if body.startswith(b"{"):
+        try:
+            return (_DETAIL.decode(body).detail or "").lower()
+        except msgspec.MsgspecError:
+            return ""
+    return body.decode("utf-8", "replace").lower()
+
+
+def _quota(said: str, told_seconds: float | None, now: float) -> QuotaExceeded:
+    """Return the error for a used-up allowance: hourly ones come back on the hour, others at midnight in New York.
+
+    What is counted by the month comes back on the 1st, but asking once a day finds an upgraded plan.
+    """
+    on_the_hour = (math.floor(now / HOUR_SECONDS) + 1) * HOUR_SECONDS - now
+    if "month" in said or "symbol" in said or "bandwidth" in said:
+        message, wait = "The monthly allowance of the Tiingo key is used up.", next_midnight(now) - now
+    elif "daily" in said or "day" in said:
+        message, wait = "The daily allowance of the Tiingo key is used up.", next_midnight(now) - now
+    elif "hour" in said:
+        message, wait = "The hourly allowance of the Tiingo key is used up.", on_the_hour
+    else:
+        message, wait = "The allowance of the Tiingo key is used up.", on_the_hour
+    return QuotaExceeded(message, retry_after_seconds=wait if told_seconds is None else told_seconds)
+
+
+def _decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    try:
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+        raise VendorGarbage("The vendor's answer cannot be read.") from exc
+
+
+def _candles(times: Sequence[int], rows: Sequence[_DailyRow] | Sequence[_IexBar]) -> Candles:
+    try:
+        candles = Candles.from_columns(
+            times,
+            [row.open for row in rows],
+            [row.high for row in rows],
+            [row.low for row in rows],
+            [row.close for row in rows],
+            np.asarray([_shares(row.volume) for row in rows], np.int64),
+        )
+    except OverflowError as exc:
+        raise VendorGarbage("The vendor sent a volume that no exchange has.") from exc
+    check_possible(candles)
+    return candles
+
+
+def _seconds(at: datetime) -> int:
+    elapsed = at - _UNIX_EPOCH
+    return elapsed.days * DAY_SECONDS + elapsed.seconds
+
+
+def _shares(volume: Volume) -> int:
+    """Return the volume as an integer: the wire has floats (``38607.0``) and nulls."""
+    return round(volume) if volume else 0
+
+
+def _ratio(split_factor: float | None) -> float:
+    return 1.0 if split_factor is None else split_factor

@@ -1,0 +1,297 @@
+"""Asking a vendor over HTTP: one connection pool, a time-out, the key in a header, every failure translated.
+
+Whatever goes wrong comes out as a VendorError or TickerNotFound. aiohttp's exceptions are not chained to them: they
+carry the request, and with it the header that holds the key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+from ohlcache.domain.errors import (
+    BadVendorCredentials,
+    OhlcacheError,
+    QuotaExceeded,
+    VendorError,
+    VendorGarbage,
+    VendorUnavailable,
+)
+from ohlcache.domain.market_time import DAY_SECONDS
+from ohlcache.domain.observation import VendorAnswer
+from ohlcache.ports import Level, Metric, QuotaState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import aiohttp
+
+    from ohlcache.adapters.vendors.vendor_key import VendorKey
+    from ohlcache.ports import Clock, Telemetry
+
+T = TypeVar("T")
+
+HOUR_SECONDS = 3600
+BODY_BYTES_MAX = 64 * 1024 * 1024
+CONNECTIONS_MAX = 32
+REDIRECTS_MAX = 3
+PIECE_BYTES = 64 * 1024
+STATUS_OK = 200
+STATUS_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back: the status, the whole body, and the header ``Retry-After`` where there was one."""
+
+    status: int
+    body: bytes
+    retry_after: str | None = None
+
+
+class HttpPool:
+    """Connections kept open for every vendor of a process; nothing is imported or opened before it is used."""
+
+    def __init__(self) -> None:
+        self._session: aiohttp.ClientSession | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def get(self, url: str, params: Mapping[str, str], headers: Mapping[str, str]) -> Reply:
+        """Return the reply to a GET; redirects are followed on the same origin only.
+
+        Raises VendorUnavailable when no whole reply comes, VendorGarbage when there is no end to it.
+        """
+        session = await self._open()
+        client = importlib.import_module("aiohttp")
+        try:
+            return await _get(session, url, params, headers)
+        except (client.ClientError, OSError) as exc:
+            failure = type(exc).__name__
+        except ValueError:
+            failure = "ValueError"
+        if failure == "ValueError":
+            # aiohttp refuses header values with line ends in them; its message repeats the value.
+            raise BadVendorCredentials("The vendor key holds characters that no key has.")
+        raise VendorUnavailable(f"The connection to the vendor failed ({failure}).")
+
+    async def close(self) -> None:
+        """Close every connection; the next use opens new ones."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def _open(self) -> aiohttp.ClientSession:
+        loop = asyncio.get_running_loop()
+        if self._session is not None and self._loop is loop and not self._session.closed:
+            return self._session
+        # Importing takes long enough to hold up a busy loop.
+        client = await asyncio.to_thread(importlib.import_module, "aiohttp")
+        if self._session is None or self._loop is not loop or self._session.closed:
+            if self._session is not None and not self._session.closed:
+                self._session.detach()  # its loop has ended, and its connections with it
+            connector = client.TCPConnector(limit=CONNECTIONS_MAX)
+            session: aiohttp.ClientSession = client.ClientSession(
+                connector=connector,
+                # The caller's budget covers everything, redirects too.
+                timeout=client.ClientTimeout(total=None),
+                cookie_jar=client.DummyCookieJar(),
+            )
+            self._session, self._loop = session, loop
+        return self._session
+
+
+async def _get(
+    session: aiohttp.ClientSession, url: str, params: Mapping[str, str], headers: Mapping[str, str]
+) -> Reply:
+    asked: Mapping[str, str] | None = params
+    target = url
+    for _ in range(REDIRECTS_MAX + 1):
+        async with session.get(target, params=asked, headers=headers, allow_redirects=False) as response:
+            if response.status not in STATUS_REDIRECTS:
+                return Reply(response.status, await _body(response), response.headers.get("Retry-After"))
+            following = response.url.join(type(response.url)(response.headers.get("Location", "")))
+            if following.origin() != response.url.origin():
+                # The key must not travel to anybody else.
+                raise VendorUnavailable("The vendor redirects to another host.")
+            target, asked = str(following), None
+    raise VendorUnavailable("The vendor redirects without end.")
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    pieces, size = [], 0
+    async for piece in response.content.iter_chunked(PIECE_BYTES):
+        pieces.append(piece)
+        size += len(piece)
+        if size > BODY_BYTES_MAX:
+            raise VendorGarbage("The vendor's answer has no end.")
+    return b"".join(pieces)
+
+
+class Refusal(Protocol):
+    """Reads a vendor's reply for a refusal."""
+
+    def __call__(self, reply: Reply, *, ticker: str, now: float) -> OhlcacheError | None:
+        """Return the error that ``reply`` means, None where it is an answer."""
+        ...
+
+
+class VendorHttp:
+    """One vendor's API: adds the key, reads refusals, counts and logs every call, remembers what is blocked."""
+
+    def __init__(
+        self,
+        *,
+        source: str,
+        base_url: str,
+        key: VendorKey,
+        headers_of: Callable[[str], Mapping[str, str]],
+        refusal: Refusal,
+        clock: Clock,
+        telemetry: Telemetry,
+        timeout_seconds: float,
+        calls_per_hour: int | None,
+        pool: HttpPool | None,
+    ) -> None:
+        self._source = source
+        self._base_url = base_url.rstrip("/")
+        self._key = key
+        self._headers_of = headers_of
+        self._refusal = refusal
+        self._clock = clock
+        self._telemetry = telemetry
+        self._timeout_seconds = timeout_seconds
+        self._own_pool = HttpPool() if pool is None else None
+        self._pool = pool or self._own_pool or HttpPool()
+        self._allowance = calls_per_hour
+        self._hour = 0
+        self._calls = 0
+        self._blocked_until: float | None = None
+        self._refuse_until: float | None = None
+
+    async def ask(
+        self,
+        path: str,
+        params: Mapping[str, str],
+        parse: Callable[[bytes], T],
+        *,
+        ticker: str = "",
+        budget_share: float = 1.0,
+        **logged: str,
+    ) -> T:
+        """Return ``parse`` of the body that GET ``path`` yields, within ``budget_share`` of the time-out.
+
+        ``ticker`` and ``logged`` go into the log line. Raises TickerNotFound or a VendorError.
+        """
+        self._check_blocked()
+        outcome, rows = "cancelled", 0
+        started = self._clock.now()
+        try:
+            result = await self._answered(path, params, parse, ticker, self._timeout_seconds * budget_share)
+            outcome, rows = "ok", len(result.candles) if isinstance(result, VendorAnswer) else 0
+            self._blocked_until = None
+        except OhlcacheError as exc:
+            outcome = exc.code
+            if isinstance(exc, QuotaExceeded) and exc.retry_after_seconds is not None:
+                self._blocked_until = self._clock.now() + exc.retry_after_seconds
+            raise
+        finally:
+            seconds = self._clock.now() - started
+            self._telemetry.count(Metric.VENDOR_CALLS, source=self._source, outcome=outcome)
+            self._telemetry.observe(Metric.VENDOR_SECONDS, seconds, source=self._source)
+            self._telemetry.log(
+                Level.INFO,
+                "vendor call",
+                source=self._source,
+                ticker=ticker,
+                **logged,
+                rows=rows,
+                outcome=outcome,
+                seconds=round(seconds, 3),
+            )
+        return result
+
+    def quota(self) -> QuotaState:
+        """Return the calls of this hour, the allowance, and until when the vendor has said to wait."""
+        now = self._clock.now()
+        blocked = self._blocked_until if self._blocked_until is not None and self._blocked_until > now else None
+        calls = self._calls if int(now // HOUR_SECONDS) == self._hour else 0
+        return QuotaState(calls, self._allowance, blocked)
+
+    async def close(self) -> None:
+        """Close the connections, unless they are shared."""
+        if self._own_pool is not None:
+            await self._own_pool.close()
+
+    async def _answered(
+        self, path: str, params: Mapping[str, str], parse: Callable[[bytes], T], ticker: str, budget_seconds: float
+    ) -> T:
+        try:
+            async with asyncio.timeout(budget_seconds):
+                reply = await self._reply(path, params, ticker)
+        except TimeoutError as exc:
+            raise VendorUnavailable("The vendor did not answer in time.") from exc
+        return parse(reply.body)
+
+    async def _reply(self, path: str, params: Mapping[str, str], ticker: str) -> Reply:
+        key = await self._key.get()
+        reply, refused = await self._attempt(path, params, ticker, key)
+        if isinstance(refused, BadVendorCredentials):
+            fresh = await self._key.get()
+            if fresh == key:  # else somebody has refreshed it in the meantime
+                fresh = await self._key.get(refresh=True)
+            if fresh != key:
+                reply, refused = await self._attempt(path, params, ticker, fresh)
+        if refused is not None:
+            raise refused
+        return reply
+
+    async def _attempt(
+        self, path: str, params: Mapping[str, str], ticker: str, key: str
+    ) -> tuple[Reply, OhlcacheError | None]:
+        if not key.strip():
+            return Reply(401, b""), BadVendorCredentials("The vendor key is empty.")
+        hour = int(self._clock.now() // HOUR_SECONDS)
+        self._calls = self._calls + 1 if hour == self._hour else 1
+        self._hour = hour
+        reply = await self._pool.get(self._base_url + path, params, self._headers_of(key))
+        refused = self._refusal(reply, ticker=ticker, now=self._clock.now())
+        if isinstance(refused, QuotaExceeded) and retry_after_seconds(reply, self._clock.now()) is not None:
+            self._refuse_until = self._clock.now() + (refused.retry_after_seconds or 0.0)
+        return reply, refused
+
+    def _check_blocked(self) -> None:
+        """Raise QuotaExceeded while a time that the vendor itself gave has not come: asking would be pestering.
+
+        A wait that was only worked out from a message is never a reason not to ask.
+        """
+        wait = (self._refuse_until or 0.0) - self._clock.now()
+        if wait > 0:
+            raise QuotaExceeded("The vendor has asked to wait.", retry_after_seconds=wait)
+
+
+def retry_after_seconds(reply: Reply, now: float) -> float | None:
+    """Return the wait that the header ``Retry-After`` (seconds or HTTP date) asks for, a day at most; None without."""
+    text = (reply.retry_after or "").strip()
+    if text.isascii() and text.isdigit():
+        wait = float(text)
+    else:
+        try:
+            wait = parsedate_to_datetime(text).timestamp() - now
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return min(max(wait, 0.0), float(DAY_SECONDS))
+
+
+def refusal_by_status(reply: Reply, now: float) -> VendorError | None:
+    """Return what a status means with every vendor alike; None for 200 and for what each vendor words its own way."""
+    status = reply.status
+    if status == STATUS_OK:
+        return None
+    if status == 408 or status >= 500:  # noqa: PLR2004 - statuses are their own names
+        return VendorUnavailable(
+            f"The vendor answers with status {status}.", retry_after_seconds=retry_after_seconds(reply, now)
+        )
+    return VendorError(f"The vendor refused the question with status {status}.")
