@@ -1,7 +1,8 @@
 # Two commands do everything on a fresh machine: `make run` and `make test`.
 
 PYTHON ?= python3
-PORT ?= 8000
+PORT ?= $(or $(OHLCACHE_PORT),8000)
+export OHLCACHE_DATA_DIR ?= $(CURDIR)/.data
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
