@@ -83,6 +83,8 @@ class Served:
     age_seconds: float
     degraded: bool = False
     """Whether a store or vendor failure was worked around on the way."""
+    believed: bool = True
+    """Whether it may be kept: an empty answer that nothing bears out is given, but not repeated."""
 
 
 IN_MEMORY = "in-memory"

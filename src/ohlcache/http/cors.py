@@ -51,8 +51,8 @@ class Cors:
     def check_change(self, headers: Mapping[bytes, bytes]) -> None:
         """Raise ForeignOrigin when the page of another site asks for a change.
 
-        Browsers send such a request without asking first (a plain POST needs no preflight), and a server on loopback has no
-        keys that would stop it.
+        Browsers send such a request without asking first (a plain POST needs no preflight), and a server on loopback
+        has no keys that would stop it.
         """
         origin = headers.get(b"origin")
         if origin is None or self._allows(origin):

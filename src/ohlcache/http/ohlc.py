@@ -12,7 +12,7 @@ from ohlcache.http.query import parse_flag, parse_query
 from ohlcache.http.representations import Encoder
 
 if TYPE_CHECKING:
-    from ohlcache.domain.answer import Served
+    from ohlcache.domain.answer import Answer, Served
     from ohlcache.domain.request import CandleRequest
     from ohlcache.http.lifecycle import Lifecycle
     from ohlcache.http.messages import Header, Request
@@ -32,7 +32,7 @@ class OhlcResource:
 
     def __init__(self, lifecycle: Lifecycle) -> None:
         self._lifecycle = lifecycle
-        self._encoder = Encoder(lambda answer: lifecycle.cache.grown(answer))
+        self._encoder = Encoder(self._weigh)
         self._parsed: dict[tuple[str, bytes], tuple[CandleRequest, Format | None]] = {}
         self._parsed_minute = 0
 
@@ -56,6 +56,11 @@ class OhlcResource:
         if shown.coding is not Coding.IDENTITY:
             fields.append((b"content-encoding", shown.coding.encode()))
         return Response(200, fields, shown.body, tier=served.tier)
+
+    def _weigh(self, answer: Answer) -> None:
+        cache = self._lifecycle.opened
+        if cache is not None:
+            cache.grown(answer)
 
     def _parse(self, cache: ReadThrough, request: Request) -> tuple[CandleRequest, Format | None]:
         """Return the request and its ``format=``, remembered per target.

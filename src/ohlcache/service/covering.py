@@ -47,11 +47,15 @@ REPLANS_MAX = 4
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Covered:
-    """A need that is covered: ``holding`` has every due session of its span; ``calls``: vendor calls made for it."""
+    """A need that is covered: ``holding`` has every due session of its span.
+
+    ``calls``: vendor calls made for it; ``believed``: nothing in it is an empty answer that nothing bears out.
+    """
 
     holding: Holding
     calls: int
     from_vendor: bool
+    believed: bool = True
 
 
 @dataclass(slots=True)
@@ -92,21 +96,22 @@ class Coverer:
         """Return the need covered; raises what the vendor raises when something missing cannot be had."""
         limit = vendor.traits.limits[need.series.resolution]
         known = (await self._read(need, need.span)).valid
-        calls = 0
+        calls, believed = 0, True
         for _ in range(REPLANS_MAX):
             as_of = market_now(vendor, self.clock.now())
             if not plan(need, known.coverage, self.calendar, as_of, limit):
-                return Covered(known, calls, from_vendor=calls > 0)
+                break
             flight, shared = self._join_or_start(need, vendor, lock_key)
             fetched = await asyncio.shield(flight.task)
             if shared:
                 self.telemetry.count(Metric.SHARED_FETCHES, scope="process")
             else:
                 calls += fetched.calls
+            believed = believed and fetched.believed
             known = merge([known, self._relied_on(fetched.holding)])
             if not shared:
                 break
-        return Covered(known, calls, from_vendor=calls > 0)
+        return Covered(known, calls, calls > 0, believed)
 
     async def held(self, need: Need, *, expired: bool = False) -> Holding:
         """Return what the store holds of the need, what has expired included where ``expired``."""
@@ -176,7 +181,8 @@ class Coverer:
             await self._write(need, fetched.kept, keep, replace=pre_adjusted)
         if fetched.failure is not None:
             raise fetched.failure
-        return Covered(merge([known, fetched.holding]), fetched.calls, from_vendor=True)
+        believed = len(fetched.kept) == len(fetched.holding)
+        return Covered(merge([known, fetched.holding]), fetched.calls, from_vendor=True, believed=believed)
 
     async def _write(self, need: Need, new: Holding, held: Iterable[Chunk], *, replace: bool) -> None:
         if not len(new):

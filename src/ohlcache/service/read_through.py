@@ -262,7 +262,7 @@ class ReadThrough:
         epoch = self._epochs.get(request.ticker, 0)
         served = await self._from_anywhere(request)
         keep = served.answer.certificate.complete or served.answer.stale
-        if keep and self._epochs.get(request.ticker, 0) == epoch:
+        if keep and served.believed and self._epochs.get(request.ticker, 0) == epoch:
             self._memory.put(_memory_key(request), served.answer)
         return served
 
@@ -304,7 +304,8 @@ class ReadThrough:
             )
         tier = vendor.name if any(part.from_vendor for part in covered) else self._store.name
         now = self.clock.now()
-        return Served(answer, tier, max(0.0, now - answer.observed_at))
+        believed = all(part.believed for part in covered)
+        return Served(answer, tier, max(0.0, now - answer.observed_at), believed=believed)
 
     async def _cover(self, request: CandleRequest, vendor: CandleVendor, adjustment: Adjustment) -> list[Covered]:
         as_of = market_now(vendor, self.clock.now())
