@@ -1,0 +1,239 @@
+"""A chunk as bytes, compact and lossless to the bit; both durable stores keep chunks in this form.
+
+The layout, little-endian::
+
+    "OC"  version  series length  CRC-32 of all that follows  frame length  series  frame  planes beside the frame
+    2     u8       u8             u32                         u32           UTF-8
+
+The frame (zstd) opens with a head (``_HEAD``: how many sessions, candles, actions, fine and bit-kept prices; the digits
+of the ticks), then columns as ``integer_columns`` describes:
+
+* per session: day, state, observed_at, count, and the first candle's offset from 00:00 UTC of the day;
+* per candle: the step from the candle before beyond the resolution (0 on the grid, so nothing is stored);
+  open less the previous close, close less open, high above both, low below both, in ticks; volume;
+* exceptions to the ticks (``decimal_prices``), and the actions with their floats' bits.
+
+Prices that are no decimals are four columns of float64 bits instead of ticks.
+
+A payload proves itself twice: the CRC guards the parser, and the content's digest must be the one in the chunk's name.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import zstandard
+
+from ohlcache.adapters.decimal_prices import Ticks, from_ticks, to_ticks
+from ohlcache.adapters.integer_columns import ColumnReader, ColumnWriter
+from ohlcache.domain.adjustment import Actions
+from ohlcache.domain.candles import Candles
+from ohlcache.domain.chunks import Chunk
+from ohlcache.domain.coverage import Coverage, Holding
+from ohlcache.domain.errors import StoreError
+from ohlcache.domain.market_time import DAY_SECONDS, midnight_utc
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ohlcache.domain.chunks import ChunkName
+    from ohlcache.domain.series import Series
+
+    Int64s = NDArray[np.int64]
+    Float64s = NDArray[np.float64]
+
+MAGIC = b"OC"
+VERSION = 1
+
+_ENVELOPE = struct.Struct("<2sBBII")
+_HEAD = struct.Struct("<IIIIIBB")
+_BITS_NOT_TICKS = 255
+
+
+class CorruptChunk(StoreError):
+    """Stored bytes are not the chunk that their key names; whoever reads them goes on without."""
+
+    code = "corrupt_chunk"
+
+
+class _Head(NamedTuple):
+    sessions: int
+    candles: int
+    actions: int
+    fine: int
+    bits: int
+    digits: int
+    fine_digits: int
+
+    @property
+    def columns(self) -> int:
+        """How many columns that are not empty follow."""
+        return (
+            5 * bool(self.sessions)
+            + 6 * bool(self.candles)
+            + 2 * bool(self.fine)
+            + 2 * bool(self.bits)
+            + (4 * bool(self.actions))
+        )
+
+
+def encode(chunk: Chunk) -> bytes:
+    """Return ``chunk`` as bytes; the same chunk gives the same bytes."""
+    coverage, candles, actions = chunk.holding.coverage, chunk.holding.candles, chunk.holding.actions
+    _assert_types(chunk.holding)
+    ticks = to_ticks(_price_rows(candles))
+    head = _Head(
+        sessions=len(coverage),
+        candles=len(candles),
+        actions=len(actions),
+        fine=0 if ticks is None else len(ticks.fine_at),
+        bits=0 if ticks is None else len(ticks.bits_at),
+        digits=_BITS_NOT_TICKS if ticks is None else ticks.digits,
+        fine_digits=0 if ticks is None else ticks.fine_digits,
+    )
+    writer = ColumnWriter()
+    for column in coverage.columns():
+        writer.put(column.astype(np.int64))
+    starts, steps = _times_to_grid(candles.time, coverage, chunk.series.resolution.seconds)
+    writer.put(starts)
+    writer.put(steps)
+    for column in _price_rows(candles).view(np.int64) if ticks is None else _shape(ticks.values):
+        writer.put(column)
+    writer.put(candles.volume)
+    if ticks is not None:
+        for column in (ticks.fine_at, ticks.fine_rest, ticks.bits_at, ticks.bits):
+            writer.put(column)
+    writer.put(actions.days.astype(np.int64))
+    for column in (actions.dividends, actions.splits, actions.closes):
+        writer.put(column.view(np.int64))
+    frame, beside = writer.finish(_HEAD.pack(*head))
+    series = str(chunk.series).encode()
+    body = series + frame + beside
+    checksum = zlib.crc32(body, len(frame))
+    return _ENVELOPE.pack(MAGIC, VERSION, len(series), checksum, len(frame)) + body
+
+
+def decode(series: Series, name: ChunkName, payload: bytes) -> Chunk:
+    """Return the chunk of ``series`` called ``name`` that ``payload`` holds; CorruptChunk when it is not that."""
+    try:
+        chunk = Chunk(series, _decoded(series, payload))
+        found = chunk.name
+    except _UNDECODABLE as exc:
+        raise CorruptChunk(f"The stored chunk {name} of {series} cannot be decoded: {exc}.", hint=_HINT) from exc
+    if found != name:
+        raise CorruptChunk(f"What is stored as chunk {name} of {series} holds {found}.", hint=_HINT)
+    return chunk
+
+
+_UNDECODABLE = (
+    *(struct.error, zstandard.ZstdError, UnicodeDecodeError, ValueError),
+    *(IndexError, OverflowError, MemoryError, AssertionError),
+)
+_HINT = "Nothing needs to be done: it is ignored and will be fetched anew."
+
+
+def _decoded(series: Series, payload: bytes) -> Holding:
+    magic, version, series_bytes, checksum, frame_bytes = _ENVELOPE.unpack_from(payload)
+    if magic != MAGIC:
+        raise ValueError("it is not a chunk")
+    if version != VERSION:
+        raise ValueError(f"its layout is version {version}, this program knows {VERSION}")
+    if zlib.crc32(memoryview(payload)[_ENVELOPE.size :], frame_bytes) != checksum:
+        raise ValueError("its checksum is wrong")
+    frame_at = _ENVELOPE.size + series_bytes
+    written_for = payload[_ENVELOPE.size : frame_at].decode()
+    if written_for != str(series):
+        raise ValueError(f"it belongs to {written_for}")
+    beside_at = frame_at + frame_bytes
+    reader = ColumnReader(payload[frame_at:beside_at], payload[beside_at:], head_bytes=_HEAD.size)
+    head = _Head(*_HEAD.unpack(reader.head))
+    reader.expect(head.columns)
+    days, states, observed_at, counts, starts = [reader.take(head.sessions) for _ in range(5)]
+    steps, *prices, volume = [reader.take(head.candles) for _ in range(6)]
+    time = _times_from_grid(days, counts, starts, steps, series.resolution.seconds)
+    if head.digits == _BITS_NOT_TICKS:
+        floats = np.stack(prices).view(np.float64)
+    else:
+        exceptions = [reader.take(length) for length in (head.fine, head.fine, head.bits, head.bits)]
+        floats = from_ticks(Ticks(head.digits, _unshape(*prices), head.fine_digits, *exceptions))
+    action_days, *action_bits = [reader.take(head.actions) for _ in range(4)]
+    reader.finish()
+    return Holding(
+        Coverage(days.astype(np.int32), states.astype(np.uint8), observed_at, counts.astype(np.int32)),
+        Candles(time, floats[0], floats[1], floats[2], floats[3], volume),
+        Actions(action_days.astype(np.int32), *(column.view(np.float64) for column in action_bits)),
+    )
+
+
+def _assert_types(holding: Holding) -> None:
+    """Other dtypes would not come back, and the digest is taken over the columns' bytes."""
+    parts = (holding.coverage, holding.candles, holding.actions)
+    types = [column.dtype.str for part in parts for column in part.columns()]
+    assert types == [
+        *("<i4", "|u1", "<i8", "<i4"),
+        *("<i8", "<f8", "<f8", "<f8", "<f8", "<i8"),
+        *("<i4", "<f8", "<f8", "<f8"),
+    ], f"columns of other types than promised: {types}"
+
+
+def _price_rows(candles: Candles) -> Float64s:
+    rows: Float64s = np.stack([candles.open, candles.high, candles.low, candles.close])
+    return rows
+
+
+def _shape(ticks: Int64s) -> list[Int64s]:
+    """Return a candle's ticks as what is small about them: gap, body, upper and lower wick."""
+    opened, high, low, closed = ticks
+    gap = opened.copy()
+    gap[1:] -= closed[:-1]
+    return [gap, closed - opened, high - np.maximum(opened, closed), np.minimum(opened, closed) - low]
+
+
+def _unshape(gap: Int64s, body: Int64s, upper: Int64s, lower: Int64s) -> Int64s:
+    ticks = np.empty((4, len(gap)), np.int64)
+    opened, high, low, closed = ticks
+    np.cumsum(gap + body, out=closed)
+    np.subtract(closed, body, out=opened)
+    np.add(np.maximum(opened, closed), upper, out=high)
+    np.subtract(np.minimum(opened, closed), lower, out=low)
+    return ticks
+
+
+def _times_to_grid(time: Int64s, coverage: Coverage, step_seconds: int) -> tuple[Int64s, Int64s]:
+    """Return each session's first time as seconds after its midnight, and each candle's deviation from the grid."""
+    starts = np.zeros(len(coverage), np.int64)
+    steps = np.zeros(len(time), np.int64)
+    if not len(time):
+        return starts, steps
+    counts = coverage.counts.astype(np.int64)
+    held = counts > 0
+    first = (np.cumsum(counts) - counts)[held]
+    starts[held] = time[first] - _midnights(coverage.days.astype(np.int64))[held]
+    starts[~held] = starts[held][0]  # so that the column stays constant
+    steps[1:] = np.diff(time) - step_seconds
+    steps[first] = 0
+    return starts, steps
+
+
+def _times_from_grid(days: Int64s, counts: Int64s, starts: Int64s, steps: Int64s, step_seconds: int) -> Int64s:
+    starts = _midnights(days) + starts
+    if len(days) == len(steps) and (counts == 1).all():
+        return starts
+    if (counts < 0).any() or int(counts.sum()) != len(steps):
+        raise ValueError("its sessions and candles do not match")
+    first = np.cumsum(counts) - counts
+    if steps.any():
+        offsets = np.cumsum(steps + step_seconds)
+        held = counts > 0
+        shifts: Int64s = np.repeat(starts[held] - offsets[first[held]], counts[held])
+        return offsets + shifts
+    origins: Int64s = np.repeat(starts - first * step_seconds, counts)
+    return origins + np.arange(0, len(steps) * step_seconds, step_seconds)
+
+
+def _midnights(days: Int64s) -> Int64s:
+    midnights: Int64s = midnight_utc(0) + days * DAY_SECONDS
+    return midnights
