@@ -1,0 +1,259 @@
+"""The ASGI app: every request's way in and out, in one place, and the life of the cache behind it.
+
+::
+
+    ids ─▶ limits ─▶ key ─▶ route ─▶ method ─▶ resource ─▶ common headers ─▶ measured and logged
+                         every error ends here as a JSON answer
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ohlcache.adapters.prometheus import MetricRegistry
+from ohlcache.adapters.telemetry import REQUEST_ID
+from ohlcache.domain.errors import OhlcacheError
+from ohlcache.http.api_keys import GUARDED_PREFIX, ApiKeys
+from ohlcache.http.cors import Cors
+from ohlcache.http.coverage import CoverageResource
+from ohlcache.http.errors import (
+    BodyTooLarge,
+    MethodNotAllowed,
+    NoSuchPath,
+    TargetTooLong,
+    error_response,
+    internal_error,
+)
+from ohlcache.http.health import HealthResource
+from ohlcache.http.invalidate import InvalidateResource
+from ohlcache.http.lifecycle import Lifecycle
+from ohlcache.http.messages import Request, Response, merged_headers
+from ohlcache.http.metrics import MetricsResource
+from ohlcache.http.ohlc import OhlcResource
+from ohlcache.http.openapi import OpenApiResource
+from ohlcache.http.page import Page
+from ohlcache.http.request_ids import RequestIds
+from ohlcache.http.routing import Route, RouteTable
+from ohlcache.http.status import StatusResource
+from ohlcache.http.tickers import TickersResource
+from ohlcache.ports import Level, Metric
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+    from pathlib import Path
+
+    from ohlcache.http.metrics import MetricsText
+    from ohlcache.service.read_through import ReadThrough
+
+    Message = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[Message]]
+    Send = Callable[[Message], Awaitable[None]]
+
+TARGET_BYTES_MAX = 4096
+BODY_BYTES_MAX = 4096
+PAGE_ROUTE = "page"
+UNKNOWN_ROUTE = "unknown"
+
+_BODILESS = frozenset({"GET", "HEAD", "OPTIONS"})
+_COMMON = ((b"x-content-type-options", b"nosniff"),)
+
+
+@dataclass(frozen=True, slots=True)
+class HttpOptions:
+    """What the front door must be told.
+
+    ``api_keys``: empty means that none is needed; ``cors_origins``: origins whose pages may call, ``*`` for all;
+    ``page_dir``: where the built web page is, None for the small one that ships; ``metrics``: what ``/metrics`` shows.
+    """
+
+    version: str
+    api_keys: tuple[str, ...] = field(default=(), repr=False)
+    cors_origins: tuple[str, ...] = ()
+    page_dir: Path | None = None
+    metrics: MetricsText = field(default_factory=MetricRegistry)
+
+
+def create_app(open_cache: Callable[[], Awaitable[ReadThrough]], options: HttpOptions) -> HttpApp:
+    """Return the ASGI app; ``open_cache`` is called when the server starts, and the cache closed when it stops."""
+    lifecycle = Lifecycle(open_cache)
+    return HttpApp(lifecycle, _routes(lifecycle, options), Page(options.page_dir), options)
+
+
+def _routes(lifecycle: Lifecycle, options: HttpOptions) -> RouteTable:
+    health = HealthResource(lifecycle)
+    contract = OpenApiResource(options.version)
+    return RouteTable(
+        [
+            Route("/api/v2/tickers/{ticker}/ohlc", {"GET": OhlcResource(lifecycle).get}),
+            Route("/api/v2/tickers/{ticker}/invalidate", {"POST": InvalidateResource(lifecycle).post}),
+            Route("/api/v2/tickers/{ticker}/coverage", {"GET": CoverageResource(lifecycle).get}),
+            Route("/api/v2/tickers", {"GET": TickersResource(lifecycle).get}),
+            Route("/api/v2/status", {"GET": StatusResource(lifecycle, options.version).get}),
+            Route("/healthz", {"GET": health.alive}),
+            Route("/readyz", {"GET": health.ready}),
+            Route("/metrics", {"GET": MetricsResource(options.metrics).get}),
+            Route("/openapi.json", {"GET": contract.document}),
+            Route("/docs", {"GET": contract.docs}),
+        ]
+    )
+
+
+class HttpApp:
+    """An ASGI 3 application; ``start_failure`` says why it could not start, if so."""
+
+    def __init__(self, lifecycle: Lifecycle, routes: RouteTable, page: Page, options: HttpOptions) -> None:
+        self.lifecycle = lifecycle
+        self.routes = routes
+        self.version = options.version
+        self.start_failure: Exception | None = None
+        self._page = page
+        self._keys = ApiKeys(options.api_keys)
+        self._cors = Cors(options.cors_origins)
+        self._ids = RequestIds()
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one HTTP request, or the lifespan; other protocols are refused."""
+        if scope["type"] == "http":
+            await self._serve(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self.lifecycle.open()
+        except Exception as exc:  # noqa: BLE001 - whatever it is, it ends the start; the server's caller says it
+            self.start_failure = exc
+            await send({"type": "lifespan.startup.failed", "message": "The cache could not be opened."})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self.lifecycle.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _serve(self, scope: Message, receive: Receive, send: Send) -> None:
+        started = time.perf_counter()
+        headers = merged_headers(scope["headers"])
+        request_id = self._ids.of(headers.get(b"x-request-id"))
+        REQUEST_ID.set(request_id)
+        request = Request(scope["method"], scope["path"], scope["query_string"], headers)
+        route = self.routes.find(request.path)
+        self.lifecycle.request_begins()
+        try:
+            response = await self._answer(request, route, scope.get("raw_path"), receive, request_id)
+            await _send(send, response, request_id, empty=request.method == "HEAD")
+            self._report(request, route, response, (time.perf_counter() - started))
+        finally:
+            self.lifecycle.request_ends()
+
+    async def _answer(
+        self,
+        request: Request,
+        route: tuple[Route, tuple[str, ...]] | None,
+        raw_path: bytes | None,
+        receive: Receive,
+        request_id: str,
+    ) -> Response:
+        """Return the answer to ``request``, whatever happens on the way."""
+        try:
+            _check_target(raw_path or request.path.encode(), request.query)
+            if request.method != "OPTIONS":
+                self._keys.check(request.path, request.headers)
+            if request.method not in _BODILESS:
+                await _skip_body(request, receive)
+            response = await self._dispatch(request, route)
+        except OhlcacheError as exc:
+            response = error_response(exc, request_id)
+        except Exception:  # noqa: BLE001 - a bug becomes a 500 with an id, and a line with its trace
+            self._log(Level.ERROR, "request failed", method=request.method, traceback=traceback.format_exc())
+            response = error_response(internal_error(), request_id)
+        if request.path.startswith(GUARDED_PREFIX):
+            response.headers += self._cors.headers(request.headers)
+        return response
+
+    async def _dispatch(self, request: Request, found: tuple[Route, tuple[str, ...]] | None) -> Response:
+        if found is None:
+            return self._from_page(request)
+        route, request.params = found
+        if request.method == "OPTIONS":
+            methods = ", ".join(route.methods)
+            return Response(204, [(b"allow", methods.encode()), *self._cors.preflight(request.headers, methods)])
+        handler = route.handler(request.method)
+        if handler is None:
+            raise MethodNotAllowed(request.method, route.methods)
+        if request.method not in _BODILESS:
+            self._cors.check_change(request.headers)
+        return await handler(request)
+
+    def _from_page(self, request: Request) -> Response:
+        asset = self._page.find(request.path)
+        if asset is None:
+            raise NoSuchPath("Nothing is served under this path.")
+        if request.method == "OPTIONS":
+            return Response(204, [(b"allow", b"GET, HEAD, OPTIONS")])
+        if request.method not in _BODILESS:
+            raise MethodNotAllowed(request.method, ("GET", "HEAD", "OPTIONS"))
+        return asset.answer(request)
+
+    def _report(
+        self, request: Request, found: tuple[Route, tuple[str, ...]] | None, response: Response, seconds: float
+    ) -> None:
+        """Measure and log one answer; the route's template stands for the path, which may hold anything."""
+        cache = self.lifecycle.opened
+        if cache is None:
+            return
+        route = found[0].template if found is not None else _other_route(response)
+        cache.telemetry.observe(Metric.HTTP_SECONDS, seconds, route=route, status=str(response.status))
+        fields: dict[str, object] = {} if response.tier is None else {"tier": response.tier}
+        cache.telemetry.log(
+            Level.ERROR if response.status >= 500 else Level.INFO,  # noqa: PLR2004 - the class of server errors
+            "request",
+            method=request.method[:20],
+            route=route,
+            status=response.status,
+            ms=round(seconds * 1000, 3),
+            **fields,
+        )
+
+    def _log(self, level: Level, event: str, **fields: object) -> None:
+        cache = self.lifecycle.opened
+        if cache is not None:
+            cache.telemetry.log(level, event, **fields)
+
+
+def _other_route(response: Response) -> str:
+    return PAGE_ROUTE if response.status < 400 else UNKNOWN_ROUTE  # noqa: PLR2004 - the class of errors
+
+
+def _check_target(path: bytes, query: bytes) -> None:
+    if len(path) + len(query) > TARGET_BYTES_MAX:
+        raise TargetTooLong(f"Path and query are longer than {TARGET_BYTES_MAX} bytes.")
+
+
+async def _skip_body(request: Request, receive: Receive) -> None:
+    """Read the body, which nothing here needs; BodyTooLarge as soon as it is longer than any sense."""
+    declared = request.headers.get(b"content-length", b"0").lstrip(b"0")
+    too_large = len(declared) > len(str(BODY_BYTES_MAX)) or (declared.isdigit() and int(declared) > BODY_BYTES_MAX)
+    received, more = 0, not too_large
+    while more and received <= BODY_BYTES_MAX:
+        message = await receive()
+        received += len(message.get("body", b""))
+        more = message.get("more_body", False)
+    if too_large or received > BODY_BYTES_MAX:
+        raise BodyTooLarge(f"The body is longer than {BODY_BYTES_MAX} bytes.")
+
+
+async def _send(send: Send, response: Response, request_id: str, *, empty: bool) -> None:
+    headers = [*response.headers, *_COMMON, (b"x-request-id", request_id.encode())]
+    if response.status not in {204, 304}:
+        headers.append((b"content-length", b"%d" % len(response.body)))
+    if response.status == BodyTooLarge.status:
+        # What is left of the body would be taken for the next request.
+        headers.append((b"connection", b"close"))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if empty else response.body})
