@@ -40,6 +40,10 @@ class Fault(StrEnum):
     """Sends half of the body as if it were whole."""
     RESET = "reset"
     """Resets the connection instead of answering."""
+    REDIRECT = "redirect"
+    """Redirects to the same address."""
+    REDIRECT_AWAY = "redirect-away"
+    """Redirects to another host."""
     ROW_CAP = "row-cap"
     """Gives only the newest so many rows."""
     PHANTOM_BARS = "phantom-bars"
@@ -51,9 +55,6 @@ class Fault(StrEnum):
     EMPTY = "empty"
     """Answers without a row, as if there were nothing."""
 
-
-TAMPERING = frozenset({Fault.ROW_CAP, Fault.NAN, Fault.NEGATIVE, Fault.HIGH_BELOW_LOW, Fault.OUT_OF_ORDER, Fault.EMPTY})
-"""Faults of the rows, not of the transport."""
 
 Drawn = dict[Fault, float]
 
@@ -115,8 +116,12 @@ def tampered_rows(count: int, faults: Mapping[Fault, float]) -> Sequence[int]:
 
 
 def tamper(candles: Candles, faults: Mapping[Fault, float]) -> Candles:
-    """Return ``candles`` with the row faults among ``faults``; the middle row gets the impossible numbers."""
-    candles = candles[np.asarray(tampered_rows(len(candles), faults), np.int64)]
+    """Return ``candles`` with the row faults among ``faults``."""
+    return spoil(candles[np.asarray(tampered_rows(len(candles), faults), np.int64)], faults)
+
+
+def spoil(candles: Candles, faults: Mapping[Fault, float]) -> Candles:
+    """Return ``candles`` with the impossible numbers among ``faults`` in the middle row."""
     if not len(candles):
         return candles
     middle = len(candles) // 2

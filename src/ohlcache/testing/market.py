@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 MINUTE_SECONDS = 60
 MINUTES_CACHE_SESSIONS = 2048
 PRICE_MIN = 0.5
+BELL = time(9, 30)
 EXTENDED_OPEN = time(4, 0)
 EXTENDED_CLOSE = time(20, 0)
 EXTENDED_TRADED_SHARE = 0.08
@@ -170,7 +171,7 @@ class DailyRows:
         )
         return Actions.from_rows(rows)
 
-    def __getitem__(self, part: slice | NDArray[np.bool_]) -> DailyRows:
+    def __getitem__(self, part: slice | NDArray[np.bool_] | Ints) -> DailyRows:
         return DailyRows(self.candles[part], self.dividends[part], self.splits[part])
 
 

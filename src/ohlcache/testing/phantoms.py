@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, time
+from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ohlcache.domain.candles import Candles
 from ohlcache.domain.market_time import instant_at, midnight_utc
+from ohlcache.testing.market import BELL
 
 if TYPE_CHECKING:
     from ohlcache.domain.resolution import Resolution
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from ohlcache.domain.span import Span
 
 SATURDAY = 5
-BELL = time(9, 30)
 BARS_OFF_HOURS = 3
 
 
