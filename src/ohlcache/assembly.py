@@ -6,8 +6,10 @@ What a chosen source or store does not need is not imported.
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ohlcache import __version__
 from ohlcache.adapters.calendar import load_xnys
 from ohlcache.adapters.clock import SystemClock
 from ohlcache.adapters.telemetry import StandardTelemetry
@@ -23,9 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ohlcache.domain.sessions import SessionTable
+    from ohlcache.http.app import HttpApp
     from ohlcache.ports import CandleStore, CandleVendor, Clock, LeaseTable, Telemetry
 
 DATABASE_NAME = "ohlcache.sqlite3"
+PAGE_DIR = Path(__file__).parent / "http" / "static"
+"""Where the built page is in an installed package; a source tree has it once it was built."""
 
 
 def build_telemetry(settings: Settings, clock: Clock) -> StandardTelemetry:
@@ -70,6 +75,22 @@ async def build_cache(
         vendors=vendors if vendors is not None else build_vendors(settings, calendar, telemetry, clock),
         memory=MemoryTier(entries_max=settings.memory_entries, bytes_max=settings.memory_bytes),
         final_life_seconds=final_life_seconds,
+    )
+
+
+def build_app(settings: Settings, telemetry: StandardTelemetry, clock: Clock) -> HttpApp:
+    """Return the ASGI app of the cache that ``settings`` describe; the cache is opened when the server starts."""
+    from ohlcache.http.app import HttpOptions, create_app  # noqa: PLC0415 - a library user needs no server
+
+    return create_app(
+        lambda: build_cache(settings, telemetry=telemetry, clock=clock),
+        HttpOptions(
+            version=__version__,
+            api_keys=tuple(key.get_secret_value() for key in settings.api_keys),
+            cors_origins=settings.cors_origins,
+            page_dir=PAGE_DIR if PAGE_DIR.is_dir() else None,
+            metrics=telemetry.registry,
+        ),
     )
 
 
