@@ -96,7 +96,8 @@ def _rounded(flat: Float64s, digits: int) -> Int64s:
 def _exact(flat: Float64s, ticks: Int64s, digits: int) -> NDArray[np.bool_]:
     """Return which of the values their ticks give back to the bit."""
     again: Float64s = ticks / 10.0**digits
-    return again.view(np.int64) == flat.view(np.int64)
+    exact: NDArray[np.bool_] = again.view(np.int64) == flat.view(np.int64)
+    return exact
 
 
 def _digits_needed(flat: Float64s) -> NDArray[np.int64]:
