@@ -1,0 +1,115 @@
+"""What holds for every test: no task left behind, no blocking call on the event loop, caches checked afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from inspect import iscoroutinefunction
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import pytest_asyncio
+from blockbuster import BlockBuster
+from hypothesis import HealthCheck, settings
+
+from ohlcache.adapters.calendar import load_xnys
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+    from ohlcache.domain.sessions import SessionTable
+    from service.world import World
+
+CI_TOLERANCE_FACTOR = "CI_TOLERANCE_FACTOR"
+
+settings.register_profile(
+    "fast", max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("thorough", parent=settings.get_profile("fast"), max_examples=1000, derandomize=False)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--thorough", action="store_true", help="look for counter-examples 25 times as long")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not config.getoption("hypothesis_profile", None):
+        settings.load_profile("thorough" if config.getoption("--thorough") else "fast")
+
+
+@pytest.fixture(scope="session")
+def tolerance() -> Callable[[float], float]:
+    """Widen a band of time: exact locally, ``CI_TOLERANCE_FACTOR`` times as wide where machines are shared (Q3)."""
+    factor = float(os.environ.get(CI_TOLERANCE_FACTOR, "1"))  # noqa: TID251 - a knob of the tests, not of the product
+    assert factor >= 1, f"{CI_TOLERANCE_FACTOR} widens, it never narrows"
+    return lambda seconds: seconds * factor
+
+
+@pytest.fixture(autouse=True)
+def _nothing_blocks(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail an async test in which ohlcache calls something that blocks on the event loop (S10)."""
+    if not _is_async(request):
+        yield
+        return
+    detector = _detector()
+    detector.activate()
+    try:
+        yield
+    finally:
+        detector.deactivate()
+
+
+@pytest.fixture(autouse=True)
+def _no_task_left(request: pytest.FixtureRequest) -> None:
+    """Fail an async test that ends while a task of its loop still runs (Q2)."""
+    if _is_async(request):
+        request.getfixturevalue("_task_count")
+
+
+@pytest_asyncio.fixture
+async def _task_count() -> AsyncIterator[None]:
+    before = asyncio.all_tasks()
+    yield
+    for _ in range(3):  # done callbacks and tasks that are just ending
+        await asyncio.sleep(0)  # noqa: TID251 - a turn of the real loop
+    left = asyncio.all_tasks() - before - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    assert not left, f"the test left {len(left)} tasks behind: {left}"
+
+
+@pytest_asyncio.fixture
+async def cache() -> AsyncIterator[Callable[..., World]]:
+    """Make caches over a generated market; when the test is over, what they hold must be sound."""
+    from service.world import World
+
+    made: list[World] = []
+
+    def make(**wishes: Any) -> World:
+        made.append(World(**wishes))
+        return made[-1]
+
+    yield make
+    for world in made:
+        await world.close()
+        await world.check()
+
+
+@pytest.fixture(scope="session")
+def calendar() -> SessionTable:
+    return load_xnys()
+
+
+def _is_async(request: pytest.FixtureRequest) -> bool:
+    function = getattr(request.node, "obj", None)
+    return iscoroutinefunction(function) or request.node.get_closest_marker("asyncio") is not None
+
+
+_DETECTORS: list[BlockBuster] = []
+
+
+def _detector() -> BlockBuster:
+    """Return the one detector of the session: making it is slow, switching it is not."""
+    if not _DETECTORS:
+        _DETECTORS.append(BlockBuster("ohlcache"))
+    return _DETECTORS[0]
