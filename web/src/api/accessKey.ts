@@ -1,0 +1,13 @@
+/** The API key, where the server asks for one: for this tab, or for this browser when the reader says so. */
+
+import { recall, remember } from '../lib/storage';
+import { createStore } from '../lib/store';
+
+const NAME = 'api-key';
+
+export const accessKey = createStore<string | null>(recall(NAME));
+
+export function giveKey(key: string, keep: boolean): void {
+  remember(NAME, keep ? key : null);
+  accessKey.set(key);
+}

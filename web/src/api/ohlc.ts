@@ -1,0 +1,151 @@
+/** Candles of one ticker and span, with the certificate and the provenance they came with. */
+
+import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
+
+import { daysBetween, marketDate, shiftDay } from '../lib/newYork';
+import type { Adjustment, RangeName, Resolution } from '../lib/resolution';
+import { getJson } from './http';
+import { quotaWaitMs } from './retry';
+
+export interface Columns {
+  date: string[];
+  open: number[];
+  high: number[];
+  low: number[];
+  close: number[];
+  volume: number[];
+}
+
+export interface OhlcBody {
+  ticker: string;
+  candles: Columns;
+  time_range: string;
+  start_date: string;
+  end_date: string;
+  count: number;
+  source: string;
+  cache_expires_at: string;
+  resolution: Resolution;
+  resolution_fallback: boolean;
+  fallback_message: string | null;
+  adjustment: Adjustment;
+  expected: number;
+  known_empty: number;
+  forming: number;
+  complete: boolean;
+  missing: string[];
+  calendar_version: string;
+  data_until: string | null;
+  synthetic: boolean;
+  stale: boolean;
+}
+
+/** Where an answer came from, how old it was on arrival, and how long it stays true. */
+export interface Provenance {
+  tier: string;
+  ageSeconds: number;
+  receivedAtMs: number;
+  cacheKey: string | null;
+  degraded: boolean;
+  freshForSeconds: number | null;
+  elapsedMs: number;
+}
+
+export interface Answer extends OhlcBody {
+  provenance: Provenance;
+}
+
+export type Span = { range: RangeName } | { startDate: string; endDate: string };
+
+export interface OhlcRequest {
+  ticker: string;
+  span: Span;
+  resolution: Resolution;
+  adjust: Adjustment | null;
+  partial: boolean;
+}
+
+const COLUMNS = 'application/vnd.ohlcache.columns+json';
+const REFRESH_LEAST_MS = 15_000;
+const REFRESH_MOST_MS = 6 * 3600_000;
+const KEPT_MS = 30 * 60_000;
+
+export function ohlcPath(request: OhlcRequest): string {
+  const query = new URLSearchParams();
+  if ('range' in request.span) query.set('range', request.span.range);
+  else {
+    query.set('start_date', request.span.startDate);
+    query.set('end_date', request.span.endDate);
+  }
+  query.set('resolution', request.resolution);
+  if (request.adjust !== null) query.set('adjust', request.adjust);
+  if (request.partial) query.set('partial', 'true');
+  return `/api/v2/tickers/${encodeURIComponent(request.ticker)}/ohlc?${query.toString()}`;
+}
+
+async function fetchOhlc(request: OhlcRequest, signal: AbortSignal): Promise<Answer> {
+  const { body, headers, elapsedMs } = await getJson<OhlcBody>(ohlcPath(request), signal, COLUMNS);
+  return { ...body, provenance: readProvenance(headers, elapsedMs, Date.now()) };
+}
+
+export function readProvenance(headers: Headers, elapsedMs: number, now: number): Provenance {
+  const ttl = /(?:^|;)\s*ttl=(-?\d+)/.exec(headers.get('Cache-Status') ?? '')?.[1];
+  return {
+    tier: headers.get('X-Cache-Source') ?? 'unknown',
+    ageSeconds: Number(headers.get('X-Cache-Age') ?? 0),
+    receivedAtMs: now,
+    cacheKey: headers.get('X-Cache-Key'),
+    degraded: headers.get('X-Cache-Degraded') === 'true',
+    freshForSeconds: ttl === undefined ? null : Math.max(0, Number(ttl)),
+    elapsedMs,
+  };
+}
+
+/** How long after its arrival an answer is asked for again; false when nothing is known to change it. */
+export function refreshAfterMs(answer: Answer | undefined): number | false {
+  const seconds = answer?.provenance.freshForSeconds ?? null;
+  if (seconds === null) return false;
+  return Math.min(REFRESH_MOST_MS, Math.max(REFRESH_LEAST_MS, seconds * 1000));
+}
+
+export function ohlcQuery(request: OhlcRequest) {
+  return queryOptions({
+    queryKey: ['ohlc', request] as const,
+    queryFn: ({ signal }) => fetchOhlc(request, signal),
+    gcTime: KEPT_MS,
+    structuralSharing: false,
+    staleTime: (query) => refreshAfterMs(query.state.data) || Infinity,
+    refetchInterval: (query) => quotaWaitMs(query.state.error, Date.now()) || refreshAfterMs(query.state.data),
+  });
+}
+
+/** Candles before an answer, one span of the same length after the other, until the ticker's first session. */
+export function olderQuery(request: OhlcRequest, base: Answer | undefined) {
+  const firstDate = base?.candles.date[0];
+  const start = base === undefined || firstDate === undefined ? null : base.start_date;
+  const days = base === undefined ? 0 : olderSpanDays(base);
+  return infiniteQueryOptions({
+    queryKey: ['ohlc-older', { ...request, span: null, start, days }] as const,
+    queryFn: ({ pageParam, signal }) =>
+      fetchOhlc(
+        { ...request, span: { startDate: shiftDay(pageParam, -days), endDate: pageParam } },
+        signal,
+      ),
+    initialPageParam: shiftDay(start ?? '2000-01-01', -1),
+    getNextPageParam: (page) => (page.count === 0 ? undefined : shiftDay(marketDate(page.start_date), -1)),
+    enabled: false,
+    gcTime: KEPT_MS,
+    staleTime: Infinity,
+    structuralSharing: false,
+  });
+}
+
+// One more screen or two per call, within what one vendor call gives anyway.
+const OLDER_DAYS_LEAST = 5;
+const OLDER_DAYS_MOST: Record<Resolution, number> = { '1': 90, '5': 365, '15': 365, '30': 365, '60': 730, D: 3650 };
+
+export function olderSpanDays(answer: Answer): number {
+  const span = daysBetween(answer.start_date, answer.end_date) + 1;
+  const least = answer.resolution === 'D' ? 365 : OLDER_DAYS_LEAST;
+  return Math.min(OLDER_DAYS_MOST[answer.resolution], Math.max(least, span));
+}

@@ -1,0 +1,24 @@
+/** Suggestions from what the source knows. */
+
+import { keepPreviousData, queryOptions } from '@tanstack/react-query';
+
+import { getJson } from './http';
+
+export interface TickerInfo {
+  ticker: string;
+  name: string;
+}
+
+const SUGGESTIONS_MAX = 8;
+
+export function tickersQuery(text: string) {
+  const query = new URLSearchParams({ query: text, limit: String(SUGGESTIONS_MAX) });
+  return queryOptions({
+    queryKey: ['tickers', text] as const,
+    queryFn: async ({ signal }) =>
+      (await getJson<{ tickers: TickerInfo[] }>(`/api/v2/tickers?${query.toString()}`, signal)).body.tickers,
+    staleTime: 5 * 60_000,
+    placeholderData: keepPreviousData,
+    retry: false,
+  });
+}

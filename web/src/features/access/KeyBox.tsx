@@ -1,0 +1,48 @@
+import './access.css';
+
+import { type FormEvent, useState } from 'react';
+
+import { giveKey } from '../../api/accessKey';
+
+/** Asks for the API key that the server wants. */
+export function KeyBox({ refused, onGiven }: { refused: boolean; onGiven(this: void): void }) {
+  const [key, setKey] = useState('');
+  const [keep, setKeep] = useState(false);
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    if (key.trim() === '') return;
+    giveKey(key.trim(), keep);
+    onGiven();
+  };
+  return (
+    <form className="key-box" data-testid="key-box" onSubmit={submit}>
+      <h2>This server asks for a key</h2>
+      <p>{refused ? 'That key was not accepted. Check it with whoever runs the server.' : 'Enter the API key you were given.'}</p>
+      <label>
+        <span>API key</span>
+        <input
+          type="password"
+          data-testid="key-input"
+          autoComplete="current-password"
+          value={key}
+          onChange={(event) => {
+            setKey(event.target.value);
+          }}
+        />
+      </label>
+      <label className="key-keep">
+        <input
+          type="checkbox"
+          checked={keep}
+          onChange={(event) => {
+            setKeep(event.target.checked);
+          }}
+        />
+        <span>Remember it in this browser</span>
+      </label>
+      <button type="submit" className="button button-strong">
+        Continue
+      </button>
+    </form>
+  );
+}

@@ -1,0 +1,56 @@
+import { useSyncExternalStore } from 'react';
+
+import type { Formats } from '../../lib/format';
+import { type Bar, type Bars, indexAt } from './bars';
+import type { CandleChart } from './candleChart';
+
+const nothing = (): (() => void) => () => undefined;
+const none = (): Bar | null => null;
+
+/** Exactly the candle under the crosshair, or the newest one. */
+export function Legend({ chart, data, formats }: { chart: CandleChart | null; data: Bars; formats: Formats }) {
+  const hovered = useSyncExternalStore(chart?.hovered.subscribe ?? nothing, chart?.hovered.get ?? none);
+  const { bars, decimals, intraday } = data;
+  const index = hovered === null ? bars.length - 1 : indexAt(bars, hovered.time);
+  const bar = bars[index];
+  if (bar === undefined) return null;
+  const before = bars[index - 1]?.close ?? bar.open;
+  const change = bar.close - before;
+  const price = (value: number): string => formats.price(value, decimals);
+  const values: [string, string, string][] = [
+    ['O', 'Open', price(bar.open)],
+    ['H', 'High', price(bar.high)],
+    ['L', 'Low', price(bar.low)],
+    ['C', 'Close', price(bar.close)],
+    ['V', 'Volume', formats.integer(bar.volume)],
+  ];
+  return (
+    <dl className="legend" data-testid="legend" data-hovering={hovered !== null}>
+      <div className="legend-date">
+        <dt className="visually-hidden">Session</dt>
+        <dd data-testid="legend-date">
+          {formats.day(bar.time)}
+          {intraday && <span className="legend-time"> {formats.time(bar.time)} New York</span>}
+        </dd>
+      </div>
+      {values.map(([short, name, value]) => (
+        <div key={short}>
+          <dt aria-label={name}>{short}</dt>
+          <dd data-testid={`legend-${name.toLowerCase()}`}>{value}</dd>
+        </div>
+      ))}
+      <div>
+        <dt className="visually-hidden">Change</dt>
+        <dd data-testid="legend-change" data-direction={change < 0 ? 'down' : 'up'}>
+          {formats.signed(change, decimals)} ({formats.percent(before === 0 ? 0 : change / before)})
+        </dd>
+      </div>
+      {bar.forming && (
+        <div>
+          <dt className="visually-hidden">State</dt>
+          <dd className="legend-forming">still forming</dd>
+        </div>
+      )}
+    </dl>
+  );
+}

@@ -1,0 +1,68 @@
+/** Candles as the chart draws them: placed at New York wall time, with what the legend says about each. */
+
+import type { Answer, Columns } from '../../api/ohlc';
+import { decimalsFor } from '../../lib/format';
+import { wallSeconds } from '../../lib/newYork';
+
+export interface Bar {
+  /** Wall seconds: New York time written as if it were UTC. */
+  time: number;
+  open: number;
+  high: number;
+  low: number;
+  close: number;
+  volume: number;
+  forming: boolean;
+}
+
+export interface Bars {
+  bars: Bar[];
+  intraday: boolean;
+  decimals: number;
+}
+
+/** The candles of `pages`, oldest page first, as one ascending series; a time that comes twice keeps the newer page's. */
+export function barsOf(pages: readonly Answer[]): Bars {
+  const bars: Bar[] = [];
+  for (const page of pages) {
+    const { candles } = page;
+    const formingFrom = candles.date.length - page.forming;
+    for (let index = 0; index < candles.date.length; index += 1) {
+      const bar = barAt(candles, index, index >= formingFrom);
+      while (bars.length > 0 && (bars[bars.length - 1] as Bar).time >= bar.time) bars.pop();
+      bars.push(bar);
+    }
+  }
+  const newest = pages[pages.length - 1];
+  return {
+    bars,
+    intraday: newest !== undefined && newest.resolution !== 'D',
+    decimals: decimalsFor(bars.map((bar) => bar.close)),
+  };
+}
+
+function barAt(candles: Columns, index: number, forming: boolean): Bar {
+  const at = (column: number[]): number => column[index] ?? NaN;
+  return {
+    time: wallSeconds(candles.date[index] ?? ''),
+    open: at(candles.open),
+    high: at(candles.high),
+    low: at(candles.low),
+    close: at(candles.close),
+    volume: at(candles.volume),
+    forming,
+  };
+}
+
+/** Index of the bar at `time`, or -1. */
+export function indexAt(bars: readonly Bar[], time: number): number {
+  let [low, high] = [0, bars.length - 1];
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const found = (bars[middle] as Bar).time;
+    if (found === time) return middle;
+    if (found < time) low = middle + 1;
+    else high = middle - 1;
+  }
+  return -1;
+}

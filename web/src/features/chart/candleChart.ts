@@ -1,0 +1,318 @@
+/** The chart itself: lightweight-charts with candles and volume, zoomed and panned by hand, key or code. */
+
+import {
+  type CandlestickData,
+  CandlestickSeries,
+  ColorType,
+  createChart,
+  CrosshairMode,
+  type HistogramData,
+  HistogramSeries,
+  type IChartApi,
+  type ISeriesApi,
+  LineStyle,
+  type Logical,
+  type MouseEventParams,
+  TickMarkType,
+  type Time,
+  type UTCTimestamp,
+} from 'lightweight-charts';
+
+import type { Formats } from '../../lib/format';
+import { createStore, type Store } from '../../lib/store';
+import { type Bar, type Bars, indexAt } from './bars';
+import { Glide, type LogicalRange } from './glide';
+import { type Palette, readPalette } from './palette';
+
+const FONT = "'Inter Variable', system-ui, sans-serif";
+const VOLUME_SHARE = 0.2;
+const CANDLES_VISIBLE_LEAST = 5;
+/** Older candles are asked for when fewer than this many screens are left of the view. */
+const OLDER_WITHIN_SCREENS = 0.25;
+const EDGE_BARS = 0.5;
+
+export interface ChartListener {
+  /** The reader moved the view; `fromEnd` counts bars from the newest one, so charts of unequal length stay in step. */
+  onView(range: LogicalRange, barsCount: number): void;
+  onHover(time: number | null): void;
+  onOlderWanted(): void;
+}
+
+export class CandleChart {
+  /** The bar under the crosshair, null when there is none. */
+  readonly hovered: Store<Bar | null> = createStore<Bar | null>(null);
+  readonly api: IChartApi;
+
+  readonly #candles: ISeriesApi<'Candlestick'>;
+  readonly #volumes: ISeriesApi<'Histogram'>;
+  readonly #glide: Glide;
+  #data: Bars = { bars: [], intraday: false, decimals: 2 };
+  #palette: Palette;
+  #silent = false;
+  #hoverFromCode = false;
+
+  constructor(
+    private readonly container: HTMLElement,
+    private readonly formats: Formats,
+    private readonly listener: ChartListener,
+  ) {
+    this.#palette = readPalette(container);
+    this.api = createChart(container, this.#options());
+    this.#candles = this.api.addSeries(CandlestickSeries, { priceLineVisible: false, lastValueVisible: true });
+    this.#candles.priceScale().applyOptions({ scaleMargins: { top: 0.12, bottom: VOLUME_SHARE + 0.04 } });
+    this.#volumes = this.api.addSeries(HistogramSeries, {
+      priceScaleId: 'volume',
+      priceFormat: { type: 'volume' },
+      priceLineVisible: false,
+      lastValueVisible: false,
+    });
+    this.#volumes.priceScale().applyOptions({ scaleMargins: { top: 1 - VOLUME_SHARE, bottom: 0 } });
+    this.#glide = new Glide(
+      (range) => {
+        this.#setRange(range);
+      },
+      (is) => {
+        container.dataset['animating'] = String(is);
+      },
+    );
+    this.#candles.applyOptions(this.#candleColours());
+    this.api.subscribeCrosshairMove(this.#onCrosshair);
+    this.api.timeScale().subscribeVisibleLogicalRangeChange(this.#onRange);
+    container.dataset['animating'] = 'false';
+  }
+
+  destroy(): void {
+    this.#glide.stop();
+    this.api.remove();
+  }
+
+  get bars(): readonly Bar[] {
+    return this.#data.bars;
+  }
+
+  /** Show `data`; `fit` puts all of it on screen, otherwise the view stays where it is. */
+  show(data: Bars, fit: boolean): void {
+    const before = this.#data;
+    this.#data = data;
+    this.#glide.stop();
+    this.api.applyOptions({ timeScale: { timeVisible: data.intraday } });
+    this.#candles.applyOptions({
+      priceFormat: { type: 'custom', minMove: 10 ** -data.decimals, formatter: this.#price },
+    });
+    this.#silent = true;
+    this.#fill();
+    if (fit || before.bars.length === 0) this.#setRange(this.#everything());
+    this.#silent = false;
+    this.container.dataset['candles'] = String(data.bars.length);
+    this.#onRange(this.#range());
+  }
+
+  /** Draw anew with the style sheet's colours of now. */
+  repaint(): void {
+    this.#palette = readPalette(this.container);
+    this.api.applyOptions(this.#options());
+    this.#candles.applyOptions(this.#candleColours());
+    this.#silent = true;
+    const range = this.#range();
+    this.#fill();
+    if (range !== null) this.#setRange(range);
+    this.#silent = false;
+  }
+
+  /** Let the library measure its text again, once the typeface is there. */
+  remeasure(): void {
+    this.api.applyOptions({ layout: { fontFamily: `${FONT}, serif` } });
+    this.api.applyOptions({ layout: { fontFamily: FONT } });
+  }
+
+  /** Zoom about the middle of the view: `factor` 0.5 shows half as many candles. */
+  zoom(factor: number): void {
+    const range = this.#glide.target ?? this.#range();
+    if (range === null) return;
+    const anchor = this.hovered.get() === null ? (range.from + range.to) / 2 : this.#hoveredIndex();
+    const all = this.#everything();
+    const width = Math.max(CANDLES_VISIBLE_LEAST, Math.min((range.to - range.from) * factor, (all.to - all.from) * 1.5));
+    const left = (anchor - range.from) / (range.to - range.from);
+    this.#glideTo({ from: anchor - width * left, to: anchor + width * (1 - left) });
+  }
+
+  /** Pan by a share of the view: -0.25 shows older candles. */
+  pan(share: number): void {
+    const range = this.#glide.target ?? this.#range();
+    if (range === null) return;
+    const shift = (range.to - range.from) * share;
+    const last = this.#data.bars.length - 1 + EDGE_BARS;
+    const bounded = Math.min(shift, Math.max(0, last - range.to));
+    this.#glideTo({ from: range.from + bounded, to: range.to + bounded });
+  }
+
+  /** Everything on screen again. */
+  reset(): void {
+    this.#glideTo(this.#everything());
+  }
+
+  /** Move the crosshair by whole candles, scrolling when it leaves the view. */
+  step(candles: number): void {
+    const { bars } = this.#data;
+    if (bars.length === 0) return;
+    const range = this.#range();
+    const last = Math.min(bars.length - 1, Math.floor(range?.to ?? bars.length - 1));
+    const from = this.hovered.get() === null ? last - Math.min(0, candles) : this.#hoveredIndex();
+    const index = Math.max(0, Math.min(bars.length - 1, from + candles));
+    this.point((bars[index] as Bar).time);
+    this.listener.onHover((bars[index] as Bar).time);
+    if (range === null) return;
+    if (index < range.from + 1) this.#glideTo({ from: index - 1, to: index - 1 + (range.to - range.from) });
+    if (index > range.to - 1) this.#glideTo({ from: index + 1 - (range.to - range.from), to: index + 1 });
+  }
+
+  /** Put the crosshair on the candle at `time`; null takes it away. */
+  point(time: number | null): void {
+    const bar = time === null ? undefined : this.#data.bars[indexAt(this.#data.bars, time)];
+    this.#hoverFromCode = true;
+    if (bar === undefined) this.api.clearCrosshairPosition();
+    else this.api.setCrosshairPosition(bar.close, bar.time as UTCTimestamp, this.#candles);
+    this.#hoverFromCode = false;
+    this.hovered.set(bar ?? null);
+  }
+
+  /** Follow another chart's view, counted from the newest candle. */
+  follow(range: LogicalRange, itsBars: number): void {
+    const shift = this.#data.bars.length - itsBars;
+    this.#silent = true;
+    this.#setRange({ from: range.from + shift, to: range.to + shift });
+    this.#silent = false;
+    this.#askForOlder(this.#range());
+  }
+
+  readonly #price = (value: number): string => this.formats.price(value, this.#data.decimals);
+
+  readonly #onCrosshair = (event: MouseEventParams): void => {
+    if (this.#hoverFromCode) return;
+    const bar = event.time === undefined ? undefined : this.#data.bars[indexAt(this.#data.bars, event.time as number)];
+    if (event.sourceEvent === undefined && bar === undefined && this.hovered.get() === null) return;
+    this.hovered.set(bar ?? null);
+    if (event.sourceEvent !== undefined || bar === undefined) this.listener.onHover(bar?.time ?? null);
+  };
+
+  readonly #onRange = (range: LogicalRange | null): void => {
+    if (range === null) return;
+    this.container.dataset['from'] = range.from.toFixed(2);
+    this.container.dataset['to'] = range.to.toFixed(2);
+    if (this.#silent) return;
+    this.listener.onView(range, this.#data.bars.length);
+    this.#askForOlder(range);
+  };
+
+  #askForOlder(range: LogicalRange | null): void {
+    if (range === null || this.#data.bars.length === 0) return;
+    // A whole view at rest begins at the first candle: only a view beyond it, or close to it while zoomed in, asks.
+    const all = this.#everything();
+    const zoomedIn = range.to - range.from < (all.to - all.from) * 0.9;
+    const edge = zoomedIn ? (range.to - range.from) * OLDER_WITHIN_SCREENS : -1;
+    if (range.from < edge) this.listener.onOlderWanted();
+  }
+
+  #everything(): LogicalRange {
+    return { from: -EDGE_BARS, to: Math.max(CANDLES_VISIBLE_LEAST, this.#data.bars.length - 1 + EDGE_BARS) };
+  }
+
+  #range(): LogicalRange | null {
+    return this.api.timeScale().getVisibleLogicalRange();
+  }
+
+  #setRange(range: LogicalRange): void {
+    this.api.timeScale().setVisibleLogicalRange({ from: range.from as Logical, to: range.to as Logical });
+  }
+
+  #glideTo(end: LogicalRange): void {
+    const start = this.#range();
+    if (start !== null) this.#glide.to(start, end);
+  }
+
+  #hoveredIndex(): number {
+    return indexAt(this.#data.bars, this.hovered.get()?.time ?? NaN);
+  }
+
+  #fill(): void {
+    const { bars } = this.#data;
+    const colours = this.#palette;
+    const candles: CandlestickData[] = [];
+    const volumes: HistogramData[] = [];
+    for (const bar of bars) {
+      const time = bar.time as UTCTimestamp;
+      const up = bar.close >= bar.open;
+      const { open, high, low, close } = bar;
+      candles.push(
+        bar.forming
+          ? { time, open, high, low, close, color: up ? colours.upForming : colours.downForming }
+          : { time, open, high, low, close },
+      );
+      volumes.push({ time, value: bar.volume, color: up ? colours.upVolume : colours.downVolume });
+    }
+    this.#candles.setData(candles);
+    this.#volumes.setData(volumes);
+  }
+
+  #candleColours() {
+    const { up, down } = this.#palette;
+    return {
+      upColor: up,
+      downColor: down,
+      borderUpColor: up,
+      borderDownColor: down,
+      wickUpColor: up,
+      wickDownColor: down,
+    };
+  }
+
+  #options() {
+    const colours = this.#palette;
+    const line = { color: colours.quiet, style: LineStyle.Dashed, width: 1, labelBackgroundColor: colours.label } as const;
+    return {
+      autoSize: true,
+      layout: {
+        background: { type: ColorType.Solid, color: colours.surface } as const,
+        textColor: colours.quiet,
+        fontFamily: FONT,
+        fontSize: 12,
+        attributionLogo: true,
+      },
+      grid: { vertLines: { visible: false }, horzLines: { color: colours.line } },
+      crosshair: { mode: CrosshairMode.Magnet, vertLine: line, horzLine: line },
+      rightPriceScale: { borderVisible: false, minimumWidth: 64 },
+      timeScale: {
+        borderColor: colours.line,
+        rightOffset: 0,
+        minBarSpacing: 0.001,
+        enableConflation: true,
+        secondsVisible: false,
+        tickMarkFormatter: this.#tick,
+      },
+      localization: { locale: this.formats.locale, timeFormatter: this.#time },
+      kineticScroll: { mouse: false, touch: true },
+    };
+  }
+
+  readonly #time = (time: Time): string => {
+    const seconds = time as number;
+    return this.#data.intraday
+      ? `${this.formats.day(seconds)} ${this.formats.time(seconds)}`
+      : this.formats.day(seconds);
+  };
+
+  readonly #tick = (time: Time, type: TickMarkType): string => {
+    const seconds = time as number;
+    switch (type) {
+      case TickMarkType.Year:
+        return String(new Date(seconds * 1000).getUTCFullYear());
+      case TickMarkType.Month:
+        return this.formats.monthShort(seconds);
+      case TickMarkType.DayOfMonth:
+        return this.formats.dayShort(seconds);
+      case TickMarkType.Time:
+      case TickMarkType.TimeWithSeconds:
+        return this.formats.time(seconds);
+    }
+  };
+}

@@ -1,0 +1,73 @@
+/** The candles of one chart: the answer asked for, older ones panned to, and what stays on screen meanwhile. */
+
+import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { useCallback, useEffect, useMemo, useRef } from 'react';
+
+import { type Answer, type OhlcRequest, ohlcQuery, olderQuery } from '../../api/ohlc';
+import { type Bars, barsOf } from './bars';
+
+export interface Candles {
+  /** The answer on screen, of this ticker; undefined before the first. */
+  answer: Answer | undefined;
+  data: Bars;
+  /** Whether `answer` is another request's, shown until this one's arrives or because it failed. */
+  standIn: boolean;
+  loading: boolean;
+  /** Failed tries of the request that is still being repeated. */
+  failures: number;
+  error: Error | null;
+  olderLoading: boolean;
+  olderError: Error | null;
+  /** Names what is on screen, for the view. */
+  viewKey: string;
+  retry(this: void): void;
+  loadOlder(this: void): void;
+}
+
+const NO_PAGES: Answer[] = [];
+
+export function useCandles(request: OhlcRequest): Candles {
+  const base = useQuery({ ...ohlcQuery(request), placeholderData: keepPreviousData });
+  const lastGood = useRef<Answer | undefined>(undefined);
+  const own = base.isPlaceholderData ? undefined : base.data;
+  useEffect(() => {
+    if (own !== undefined) lastGood.current = own;
+  }, [own]);
+
+  // eslint-disable-next-line react-hooks/refs -- the last good answer only stands in while nothing newer is there
+  const kept = base.data ?? lastGood.current;
+  // A failed request keeps the chart of the same ticker; another ticker's chart under this one's name would lie.
+  const answer = own ?? (base.error !== null && kept?.ticker !== request.ticker ? undefined : kept);
+
+  const older = useInfiniteQuery(olderQuery(request, own));
+  const { fetchNextPage, hasNextPage, isFetching, isError: olderFailed } = older;
+  const pages = own === undefined ? undefined : older.data?.pages;
+  const noOlderYet = older.data === undefined;
+  const canLoadOlder = own !== undefined && own.count > 0 && !isFetching && (noOlderYet || hasNextPage);
+  const loadOlder = useCallback(() => {
+    if (canLoadOlder && !olderFailed) void fetchNextPage();
+  }, [canLoadOlder, fetchNextPage, olderFailed]);
+
+  const data = useMemo(() => {
+    if (answer === undefined) return barsOf(NO_PAGES);
+    return barsOf([...(pages ?? NO_PAGES)].reverse().concat(answer));
+  }, [answer, pages]);
+
+  const { refetch } = base;
+  return {
+    answer,
+    data,
+    standIn: answer !== undefined && own === undefined,
+    loading: base.isFetching,
+    failures: base.failureCount,
+    error: base.error,
+    olderLoading: older.isFetching,
+    olderError: older.error,
+    viewKey: answer === undefined ? '' : [answer.ticker, answer.time_range, answer.resolution, answer.start_date].join(' '),
+    retry: () => {
+      void refetch();
+      if (olderFailed) void fetchNextPage();
+    },
+    loadOlder,
+  };
+}

@@ -1,0 +1,53 @@
+/** Whether an answer is complete, in a few words and in a sentence. */
+
+import type { Answer } from '../../api/ohlc';
+import type { Formats } from '../../lib/format';
+import { wallSeconds } from '../../lib/newYork';
+
+export type Grade = 'complete' | 'incomplete' | 'stale';
+
+export interface Completeness {
+  grade: Grade;
+  short: string;
+  why: string;
+}
+
+const DATES_NAMED_MAX = 3;
+
+export function completeness(answer: Answer, formats: Formats): Completeness {
+  const count = formats.integer(answer.count);
+  if (answer.stale) {
+    return {
+      grade: 'stale',
+      short: 'Stale',
+      why: `The vendor does not answer, so newer candles are missing${missingDates(answer, formats)}.`,
+    };
+  }
+  if (!answer.complete) {
+    const sessions = answer.missing.length;
+    return {
+      grade: 'incomplete',
+      short: `Incomplete: ${sessions} ${sessions === 1 ? 'session' : 'sessions'} missing`,
+      why: `The vendor could not deliver every session${missingDates(answer, formats)}.`,
+    };
+  }
+  return { grade: 'complete', short: 'Complete', why: completeWhy(answer, count, formats) };
+}
+
+function completeWhy(answer: Answer, count: string, formats: Formats): string {
+  const forming = answer.forming > 0 ? ' The newest is still forming.' : '';
+  if (answer.expected === 0 && answer.count === 0) return 'There was no session in this span, so nothing is missing.';
+  const due = answer.count - answer.forming;
+  if (due >= answer.expected) {
+    return `All ${count} candles that the exchange calendar demands are here.${forming}`;
+  }
+  const absent = formats.integer(answer.expected - due);
+  return `${count} of ${formats.integer(answer.expected)} candles; the vendor confirmed that the other ${absent} do not exist.${forming}`;
+}
+
+function missingDates(answer: Answer, formats: Formats): string {
+  if (answer.missing.length === 0) return '';
+  const named = answer.missing.slice(0, DATES_NAMED_MAX).map((date) => formats.dayShort(wallSeconds(date)));
+  const more = answer.missing.length - named.length;
+  return `: ${named.join(', ')}${more > 0 ? ` and ${more} more` : ''}`;
+}

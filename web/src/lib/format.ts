@@ -1,0 +1,142 @@
+/** Numbers, prices, dates and ages as the reader's locale writes them. Dates are market dates: New York, always. */
+
+const DAY_MS = 86_400_000;
+
+export interface Formats {
+  locale: string;
+  price(value: number, decimals: number): string;
+  integer(value: number): string;
+  compact(value: number): string;
+  percent(value: number): string;
+  /** A share without decimals: 93 %. */
+  share(value: number): string;
+  signed(value: number, decimals: number): string;
+  day(wallSeconds: number): string;
+  dayLong(wallSeconds: number): string;
+  dayShort(wallSeconds: number): string;
+  monthShort(wallSeconds: number): string;
+  time(wallSeconds: number): string;
+  bytes(value: number): string;
+}
+
+export function formatsFor(locale: string): Formats {
+  const date = (options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat =>
+    new Intl.DateTimeFormat(locale, { timeZone: 'UTC', ...options });
+  const integer = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
+  const compact = new Intl.NumberFormat(locale, { notation: 'compact', maximumFractionDigits: 1 });
+  const percent = new Intl.NumberFormat(locale, {
+    style: 'percent',
+    minimumFractionDigits: 2,
+    maximumFractionDigits: 2,
+    signDisplay: 'exceptZero',
+  });
+  const share = new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 0 });
+  const day = date({ weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' });
+  const dayLong = date({ day: 'numeric', month: 'long', year: 'numeric' });
+  const dayShort = date({ day: 'numeric', month: 'short' });
+  const monthShort = date({ month: 'short' });
+  const time = date({ hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+  const at = (format: Intl.DateTimeFormat) => (seconds: number) => format.format(seconds * 1000);
+  const fixed = cached((decimals: number) => decimalFormat(locale, decimals, 'auto'));
+  const signedFixed = cached((decimals: number) => decimalFormat(locale, decimals, 'exceptZero'));
+  return {
+    locale,
+    price: (value, decimals) => fixed(decimals).format(value),
+    integer: (value) => integer.format(value),
+    compact: (value) => compact.format(value),
+    percent: (value) => percent.format(value),
+    share: (value) => share.format(value),
+    signed: (value, decimals) => signedFixed(decimals).format(value),
+    day: at(day),
+    dayLong: at(dayLong),
+    dayShort: at(dayShort),
+    monthShort: at(monthShort),
+    time: at(time),
+    bytes: (value) => bytes(locale, value),
+  };
+}
+
+function decimalFormat(
+  locale: string,
+  decimals: number,
+  signDisplay: 'auto' | 'exceptZero',
+): Intl.NumberFormat {
+  return new Intl.NumberFormat(locale, {
+    minimumFractionDigits: decimals,
+    maximumFractionDigits: decimals,
+    signDisplay,
+  });
+}
+
+function cached<T>(make: (key: number) => T): (key: number) => T {
+  const made = new Map<number, T>();
+  return (key) => {
+    let value = made.get(key);
+    if (value === undefined) {
+      value = make(key);
+      made.set(key, value);
+    }
+    return value;
+  };
+}
+
+function bytes(locale: string, value: number): string {
+  const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte'] as const;
+  const step = Math.min(units.length - 1, value < 1 ? 0 : Math.floor(Math.log(value) / Math.log(1024)));
+  return new Intl.NumberFormat(locale, {
+    style: 'unit',
+    unit: units[step],
+    unitDisplay: step === 0 ? 'long' : 'short',
+    maximumFractionDigits: step === 0 ? 0 : 1,
+  }).format(value / 1024 ** step);
+}
+
+/** "just now", "40 seconds ago", "3 minutes ago", "2 days ago": in English, like the sentence around it. */
+export function ago(seconds: number): string {
+  if (seconds < 5) return 'just now';
+  const steps: [number, string][] = [
+    [60, 'second'],
+    [3600, 'minute'],
+    [86_400, 'hour'],
+    [Infinity, 'day'],
+  ];
+  let unitSeconds = 1;
+  for (const [limit, unit] of steps) {
+    if (seconds < limit) {
+      const count = Math.floor(seconds / unitSeconds);
+      return `${count} ${unit}${count === 1 ? '' : 's'} ago`;
+    }
+    unitSeconds = limit;
+  }
+  return '';
+}
+
+/** "0:42", "12:05", "1:00:00". */
+export function countdown(seconds: number): string {
+  const whole = Math.max(0, Math.ceil(seconds));
+  const two = (value: number): string => String(value).padStart(2, '0');
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60)];
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
+}
+
+/** Milliseconds until `ago` would say something else: seconds tick by the second, minutes by the minute. */
+export function agoChangesInMs(seconds: number): number {
+  if (seconds < 60) return 1000;
+  return seconds < 3600 ? 60_000 - ((seconds * 1000) % 60_000) : Math.min(3_600_000, DAY_MS);
+}
+
+/** The decimals that show every price of a series exactly: 2 where cents do, else up to 6. */
+export function decimalsFor(prices: ArrayLike<number>): number {
+  let decimals = 2;
+  const step = Math.max(1, Math.floor(prices.length / 400));
+  let largest = 0;
+  for (let index = 0; index < prices.length; index += step) {
+    const price = prices[index] ?? 0;
+    largest = Math.max(largest, Math.abs(price));
+    while (decimals < 6 && Math.abs(price * 10 ** decimals - Math.round(price * 10 ** decimals)) > 1e-6) decimals += 1;
+  }
+  // Adjusted prices have endless decimals; nobody reads more than four of them, or two beyond a thousand.
+  if (decimals <= 2) return 2;
+  if (largest >= 1000) return 2;
+  return largest >= 1 ? Math.min(4, decimals) : 6;
+}
