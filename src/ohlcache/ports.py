@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from ohlcache.domain.adjustment import Adjustment
-from ohlcache.domain.plan import SliceLimit
 
 if TYPE_CHECKING:
+    from ohlcache.domain.adjustment import Adjustment
+    from ohlcache.domain.plan import SliceLimit
     from collections.abc import Mapping, Sequence
 
     from ohlcache.domain.chunks import Chunk

@@ -18,9 +18,12 @@ from ohlcache.domain.errors import InvalidRequest
 from ohlcache.domain.freshness import last_due_day
 from ohlcache.domain.market_time import market_date
 from ohlcache.domain.resolution import Resolution
-from ohlcache.domain.sessions import SessionTable
 from ohlcache.domain.span import Span
 from ohlcache.domain.ticker import normalise_ticker
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ohlcache.domain.sessions import SessionTable
 
 CANDLES_MAX = 200_000
 CUSTOM = "custom"
@@ -192,15 +195,16 @@ def _parse_date(value: str | date, name: str) -> date:
     if isinstance(value, date):
         return value
     try:
-        if len(value) != len("2024-01-02"):
+        day = date.fromisoformat(value)
+        if day.isoformat() != value:  # 20240102 and 2024-W01-2 are ISO dates too
             raise ValueError(value)
-        return date.fromisoformat(value)
     except ValueError as exc:
         raise InvalidRequest(
             f"{name} {value[:20]!r} is not a date.",
             hint=f"Write it as YYYY-MM-DD, for example {name}=2024-01-02.",
             field=name,
         ) from exc
+    return day
 
 
 def _check_length(request: CandleRequest, calendar: SessionTable) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ohlcache.adapters.prometheus import MetricRegistry
 from ohlcache.adapters.telemetry import REQUEST_ID
+from ohlcache.domain.answer import IN_MEMORY
 from ohlcache.domain.errors import OhlcacheError
 from ohlcache.http.api_keys import GUARDED_PREFIX, ApiKeys
 from ohlcache.http.cors import Cors
@@ -35,6 +36,7 @@ from ohlcache.http.metrics import MetricsResource
 from ohlcache.http.ohlc import OhlcResource
 from ohlcache.http.openapi import OpenApiResource
 from ohlcache.http.page import Page
+from ohlcache.http.replay import EXTENSION, Replay, ReplayBoard
 from ohlcache.http.request_ids import RequestIds
 from ohlcache.http.routing import Route, RouteTable
 from ohlcache.http.status import StatusResource
@@ -112,7 +114,8 @@ class HttpApp:
         self._page = page
         self._keys = ApiKeys(options.api_keys)
         self._cors = Cors(options.cors_origins)
-        self._ids = RequestIds()
+        self.ids = RequestIds()
+        self.replays = ReplayBoard()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one HTTP request, or the lifespan; other protocols are refused."""
@@ -139,14 +142,15 @@ class HttpApp:
     async def _serve(self, scope: Message, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         headers = merged_headers(scope["headers"])
-        request_id = self._ids.of(headers.get(b"x-request-id"))
+        request_id = self.ids.of(headers.get(b"x-request-id"))
         REQUEST_ID.set(request_id)
         request = Request(scope["method"], scope["path"], scope["query_string"], headers)
         route = self.routes.find(request.path)
         self.lifecycle.request_begins()
         try:
             response = await self._answer(request, route, scope.get("raw_path"), receive, request_id)
-            await _send(send, response, request_id, empty=request.method == "HEAD")
+            keep = scope.get("extensions", {}).get(EXTENSION)
+            await _send(send, response, request_id, keep, empty=request.method == "HEAD")
             self._report(request, route, response, (time.perf_counter() - started))
         finally:
             self.lifecycle.request_ends()
@@ -211,7 +215,7 @@ class HttpApp:
         cache.telemetry.observe(Metric.HTTP_SECONDS, seconds, route=route, status=str(response.status))
         fields: dict[str, object] = {} if response.tier is None else {"tier": response.tier}
         cache.telemetry.log(
-            Level.ERROR if response.status >= 500 else Level.INFO,  # noqa: PLR2004 - the class of server errors
+            _loudness(response),
             "request",
             method=request.method[:20],
             route=route,
@@ -224,6 +228,13 @@ class HttpApp:
         cache = self.lifecycle.opened
         if cache is not None:
             cache.telemetry.log(level, event, **fields)
+
+
+def _loudness(response: Response) -> Level:
+    """Memory hits are counted, not written: a line each would cost more than the answer."""
+    if response.status >= 500:  # noqa: PLR2004 - the class of server errors
+        return Level.ERROR
+    return Level.DEBUG if response.tier == IN_MEMORY else Level.INFO
 
 
 def _other_route(response: Response) -> str:
@@ -248,8 +259,13 @@ async def _skip_body(request: Request, receive: Receive) -> None:
         raise BodyTooLarge(f"The body is longer than {BODY_BYTES_MAX} bytes.")
 
 
-async def _send(send: Send, response: Response, request_id: str, *, empty: bool) -> None:
+async def _send(
+    send: Send, response: Response, request_id: str, keep: Callable[[Replay], None] | None, *, empty: bool
+) -> None:
     headers = [*response.headers, *_COMMON, (b"x-request-id", request_id.encode())]
+    if keep is not None and response.replay is not None:
+        response.replay.settle(headers)
+        keep(response.replay)
     if response.status not in {204, 304}:
         headers.append((b"content-length", b"%d" % len(response.body)))
     if response.status == BodyTooLarge.status:

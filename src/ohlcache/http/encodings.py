@@ -94,7 +94,7 @@ def dates_of(answer: Answer) -> list[str]:
     # each is formatted once, then the characters of both are gathered.
     days_since_epoch, day_of = np.unique(times // DAY_SECONDS, return_inverse=True)
     seconds, second_of = np.unique(times % DAY_SECONDS, return_inverse=True)
-    day_texts = np.datetime_as_string(days_since_epoch.astype("datetime64[D]"))
+    day_texts = np.datetime_as_string(days_since_epoch.astype("datetime64[D]")).astype("U10")
     second_texts = np.array([_time_of_day(int(second)) for second in seconds])
     letters = np.concatenate([_letters(day_texts)[day_of], _letters(second_texts)[second_of]], axis=1)
     instants: list[str] = np.ascontiguousarray(letters).view(f"U{letters.shape[1]}").ravel().tolist()

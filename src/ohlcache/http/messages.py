@@ -10,6 +10,8 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from ohlcache.http.replay import Replay
+
     Header = tuple[bytes, bytes]
 
 NO_STORE = (b"cache-control", b"no-store")
@@ -35,12 +37,16 @@ class Request:
 
 @dataclass(slots=True)
 class Response:
-    """One answer: ``headers`` with lower-case names, ``body`` whole; ``tier`` is for the log only."""
+    """One answer: ``headers`` with lower-case names, ``body`` whole; ``tier`` is for the log only.
+
+    ``replay``: how a request of the same bytes may be answered again, None where it may not.
+    """
 
     status: int
     headers: list[Header]
     body: bytes = b""
     tier: str | None = field(default=None)
+    replay: Replay | None = field(default=None, repr=False)
 
 
 def merged_headers(pairs: Iterable[Header]) -> dict[bytes, bytes]:

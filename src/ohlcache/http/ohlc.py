@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from ohlcache.domain.answer import IN_MEMORY
 from ohlcache.http.conditional import is_held
 from ohlcache.http.messages import Response
 from ohlcache.http.negotiation import Coding, Format, choose_coding, choose_format
 from ohlcache.http.query import parse_flag, parse_query
+from ohlcache.http.replay import Replay
 from ohlcache.http.representations import Encoder
 
 if TYPE_CHECKING:
@@ -50,12 +52,15 @@ class OhlcResource:
             shown = await self._encoder.represent(served.answer, form, coding)
         fields = _headers(served, shown, cache.clock.now())
         held = headers.get(b"if-none-match")
+        replay = None
+        if served.tier == IN_MEMORY and not served.degraded:
+            replay = Replay(cache, wanted, form, coding, held, self._encoder)
         if held is not None and is_held(held, shown.etag):
-            return Response(304, fields, tier=served.tier)
+            return Response(304, fields, tier=served.tier, replay=replay)
         fields.append((b"content-type", form.content_type))
         if shown.coding is not Coding.IDENTITY:
             fields.append((b"content-encoding", shown.coding.encode()))
-        return Response(200, fields, shown.body, tier=served.tier)
+        return Response(200, fields, shown.body, tier=served.tier, replay=replay)
 
     def _weigh(self, answer: Answer) -> None:
         cache = self._lifecycle.opened

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 from ohlcache.http.compression import COMPRESSED_BYTES_MIN, compress
 from ohlcache.http.conditional import entity_tag
 from ohlcache.http.encodings import encode_answer
-from ohlcache.http.negotiation import Coding
+from ohlcache.http.negotiation import Coding, Format
 from ohlcache.service.single_flight import SingleFlight
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ohlcache.domain.answer import Answer
-    from ohlcache.http.negotiation import Format
 
 LOOP_CANDLES_MAX = 500
 """Up to this size an answer is encoded on the event loop, in about a millisecond; longer ones in a worker thread."""
@@ -55,7 +54,8 @@ class Encoder:
         kept = self.kept(answer, form, coding)
         if kept is not None:
             return kept
-        if len(answer.candles) <= LOOP_CANDLES_MAX:
+        # Arrow is imported when it is first asked for, which takes far longer than encoding.
+        if len(answer.candles) <= LOOP_CANDLES_MAX and form is not Format.ARROW:
             return self._keep(answer, form, coding, _make(answer, form, coding))
 
         async def make() -> Representation:

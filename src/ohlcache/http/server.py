@@ -18,6 +18,7 @@ import uvicorn
 
 from ohlcache.adapters.telemetry import LoggingBridge
 from ohlcache.domain.errors import ConfigurationError
+from ohlcache.http.replay_protocol import replaying
 from ohlcache.http.workers import supervise
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ def _serve_on(listener: socket.socket, build_app: Callable[[], HttpApp], ready: 
     config = uvicorn.Config(
         app,
         loop="uvloop" if sys.platform != "win32" else "asyncio",
-        http="httptools",
+        http=replaying(app.replays, app.ids),
         ws="none",
         lifespan="on",
         log_config=None,

@@ -78,6 +78,11 @@ class MemoryTier:
         self._misses += 1
         return None
 
+    def again(self, key: Hashable, now: float) -> Answer | None:
+        """Return the answer under ``key`` like ``get``; without one nothing is counted, because ``get`` follows."""
+        entry = self._protected.get(key) or self._probation.get(key)
+        return self.get(key, now) if entry is not None and now < entry.expires_at else None
+
     def put(self, key: Hashable, answer: Answer) -> None:
         """Keep ``answer`` under ``key``; one larger than the whole tier is not kept."""
         self.discard(key)

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import TYPE_CHECKING
 
-from ohlcache.domain.adjustment import Adjustment
 from ohlcache.domain.answer import IN_MEMORY, Answer, Fallback, Served
 from ohlcache.domain.composition import SourceFacts, compose
 from ohlcache.domain.coverage import Holding, SessionState
@@ -33,10 +31,12 @@ from ohlcache.domain.ticker import normalise_ticker
 from ohlcache.ports import BreakerState, Level, Metric, QuotaState
 from ohlcache.service.covering import Covered, Coverer
 from ohlcache.service.fetching import market_now
-from ohlcache.service.memory_tier import MemoryStatistics, MemoryTier
 from ohlcache.service.single_flight import SingleFlight
 
 if TYPE_CHECKING:
+    from ohlcache.domain.adjustment import Adjustment
+    from ohlcache.service.memory_tier import MemoryStatistics, MemoryTier
+    from datetime import date
     from collections.abc import Hashable, Mapping, Sequence
 
     from ohlcache.domain.sessions import SessionTable
@@ -159,7 +159,14 @@ class ReadThrough:
     def hit(self, request: CandleRequest) -> Served | None:
         """Return the memory tier's answer, if it has a fresh one; no I/O."""
         now = self.clock.now()
-        answer = self._memory.get(_memory_key(request), now)
+        return self._remembered(self._memory.get(_memory_key(request), now), now)
+
+    def hit_again(self, request: CandleRequest) -> Served | None:
+        """Return what ``hit`` would; where there is nothing, count nothing: the request goes the whole way next."""
+        now = self.clock.now()
+        return self._remembered(self._memory.again(_memory_key(request), now), now)
+
+    def _remembered(self, answer: Answer | None, now: float) -> Served | None:
         if answer is None:
             return None
         self._calls_saved += 1
