@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from ohlcache.adapters.stores.memory import MemoryStore
-
     from ohlcache.domain.chunks import Chunk
     from ohlcache.domain.series import Series
     from ohlcache.domain.span import Span

@@ -6,9 +6,9 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from ohlcache.adapters.stores.memory import MemoryStore
 
 from ohlcache.adapters.calendar import load_xnys
+from ohlcache.adapters.stores.memory import MemoryStore
 from ohlcache.domain.chunks import Chunk, cell_start
 from ohlcache.domain.coverage import SessionState
 from ohlcache.domain.market_time import DAY_SECONDS
