@@ -1,0 +1,347 @@
+"""The Tiingo client over a real socket: what it asks, what it does when refused, what it never says."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from adapters.vendor_rig import JUNE, KEY, rig, series, span
+from blockbuster import blockbuster_ctx
+
+from ohlcache.domain.errors import (
+    BadVendorCredentials,
+    NotEntitled,
+    QuotaExceeded,
+    TickerNotFound,
+    VendorError,
+    VendorUnavailable,
+)
+from ohlcache.domain.resolution import Resolution
+from ohlcache.domain.span import Span
+from ohlcache.ports import Metric
+from ohlcache.testing import Fault
+from ohlcache.testing.market import Labels
+
+pytestmark = pytest.mark.asyncio
+
+
+async def test_a_daily_fetch_is_one_call() -> None:
+    """B1, B3: one call brings every raw candle of the span, exact."""
+    async with rig("tiingo") as r:
+        answer = await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)
+        assert answer.candles == r.market.daily("AAPL", JUNE, r.clock.now()).candles
+        (call,) = r.fake.calls
+        assert call.path == "/tiingo/daily/AAPL/prices"
+        assert call.query == {
+            "startDate": "2024-06-03", "endDate": "2024-06-14", "format": "json", "resampleFreq": "daily",
+        }  # fmt: skip
+
+
+async def test_splits_and_dividends_come_along() -> None:
+    """G12: a span over a split and dividends brings them as actions, with the raw closes of their ex-dates."""
+    wide = span("2020-01-02", "2024-06-14")
+    async with rig("tiingo") as r:
+        answer = await r.vendor.fetch(series("AAPL", "tiingo"), wide)
+        assert answer.actions == r.market.daily("AAPL", wide, r.clock.now()).actions
+        assert 4.0 in answer.actions.splits.tolist()
+        assert np.count_nonzero(answer.actions.dividends) > 10
+
+
+async def test_the_adjusted_columns_agree_with_the_domain() -> None:
+    """The fake's adjusted prices, by the documented formula row by row, are what the domain's columns give."""
+    from ohlcache.domain.adjustment import Adjustment, adjust
+    from ohlcache.testing.tiingo_bodies import adjustment_factors
+
+    async with rig("tiingo") as r:
+        life = r.market.listing("AAPL", r.clock.now())
+        assert life is not None
+        rows = r.market.daily("AAPL", life, r.clock.now())
+        price, _ = adjustment_factors(rows)
+        adjusted = adjust(rows.candles, rows.days.astype(np.int32), rows.actions, Adjustment.ALL)
+        assert adjusted.close == pytest.approx(rows.candles.close * price, rel=1e-12)
+
+
+@pytest.mark.parametrize("resolution", [r for r in Resolution if not r.is_daily])
+async def test_an_intraday_fetch_asks_for_the_volume(resolution: Resolution) -> None:
+    """B2, K3: minutes on the wire (60min, never hour), columns named, no filler, no extended hours."""
+    async with rig("tiingo") as r:
+        answer = await r.vendor.fetch(series("MSFT", "tiingo", resolution), JUNE)
+        bars = r.market.bars("MSFT", resolution, JUNE, r.clock.now(), labels=Labels.CLOCK)
+        assert answer.candles == bars
+        assert answer.candles.volume.min() > 0
+        (call,) = r.fake.calls
+        assert call.path == "/iex/MSFT/prices"
+        assert call.query["resampleFreq"] == f"{resolution.value}min"
+        assert call.query["columns"] == "open,high,low,close,volume"
+        assert (call.query["afterHours"], call.query["forceFill"]) == ("false", "false")
+
+
+async def test_class_shares_take_a_dash() -> None:
+    """G4: BRK.B is asked for as BRK-B."""
+    async with rig("tiingo") as r:
+        assert len((await r.vendor.fetch(series("BRK.B", "tiingo"), JUNE)).candles) == 10
+        assert r.fake.calls[0].path == "/tiingo/daily/BRK-B/prices"
+
+
+async def test_an_empty_answer_is_explained_by_the_listing() -> None:
+    """G8, G11: nothing in a span before the listing or after the end costs one more call, for the dates."""
+    async with rig("tiingo") as r:
+        before = await r.vendor.fetch(series("NEWCO", "tiingo"), span("2020-01-02", "2020-01-31"))
+        assert before.listing == Span(date(2024, 3, 21), date(2024, 6, 14))
+        after = await r.vendor.fetch(series("TWTR", "tiingo"), JUNE)
+        assert after.listing == Span(date(2013, 11, 7), date(2022, 10, 27))
+        assert [call.path for call in r.fake.calls] == [
+            "/tiingo/daily/NEWCO/prices", "/tiingo/daily/NEWCO", "/tiingo/daily/TWTR/prices", "/tiingo/daily/TWTR",
+        ]  # fmt: skip
+
+
+async def test_a_failed_metadata_call_leaves_the_listing_unknown() -> None:
+    """An answer that came is not lost because its explanation did not."""
+    async with rig("tiingo") as r:
+        r.fake.tiingo.faults.then(Fault.EMPTY, Fault.SERVER_ERROR, Fault.EMPTY, Fault.TOO_MANY)
+        for _ in range(2):
+            answer = await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)
+            assert len(answer.candles) == 0
+            assert answer.listing is None
+
+
+async def test_an_empty_intraday_answer_within_the_listing_is_not_contradicted() -> None:
+    """IEX need not have traded a listed share: the listing explains only spans outside of it."""
+    async with rig("tiingo") as r:
+        r.fake.tiingo.faults.then(Fault.EMPTY)
+        assert (await r.vendor.fetch(series("THIN", "tiingo", Resolution.HOUR), JUNE)).listing is None
+        early = await r.vendor.fetch(series("NEWCO", "tiingo", Resolution.HOUR), span("2024-01-02", "2024-01-31"))
+        assert early.listing is not None
+
+
+async def test_an_unknown_ticker_is_not_found() -> None:
+    """E4, E20: daily and intraday, by name."""
+    async with rig("tiingo") as r:
+        for resolution in (Resolution.DAY, Resolution.MINUTES_5):
+            with pytest.raises(TickerNotFound, match="ZZZZ"):
+                await r.vendor.fetch(series("ZZZZ", "tiingo", resolution), JUNE)
+
+
+async def test_a_rotated_key_is_refreshed_once() -> None:
+    """E10, E30: 401, the new key, the answer: two calls."""
+    async with rig("tiingo", "old", "new") as r:
+        r.fake.tiingo.key = "new"
+        assert len((await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)).candles) == 10
+        assert [call.outcome for call in r.fake.calls] == ["401", "ok"]
+        assert r.key.refreshed == 1
+
+
+async def test_a_key_that_stays_wrong_is_bad_credentials() -> None:
+    """E10, E23: refreshed once, tried once more, then an error; a key that does not change is not tried twice."""
+    async with rig("tiingo", "old", "older") as r:
+        r.fake.tiingo.key = "another"
+        with pytest.raises(BadVendorCredentials):
+            await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)
+        assert len(r.fake.calls) == 2
+        with pytest.raises(BadVendorCredentials):
+            await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)
+        assert len(r.fake.calls) == 3
+        assert r.key.refreshed == 2
+
+
+@pytest.mark.parametrize("key", ["", "  ", "with\nline", "with\r\nX-Other: line"])
+async def test_a_key_that_is_none_costs_no_call(key: str) -> None:
+    """S1: neither an empty key nor one with line ends goes out, and the error does not repeat it."""
+    async with rig("tiingo", key) as r:
+        with pytest.raises(BadVendorCredentials) as raised:
+            await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)
+        assert "line" not in str(raised.value)
+        assert r.fake.calls == []
+
+
+async def test_a_wait_that_the_vendor_gave_is_kept_without_calls() -> None:
+    """F4, E29: after Retry-After nobody asks until then, and then it goes on."""
+    async with rig("tiingo", calls_per_hour=50) as r:
+        r.fake.tiingo.faults.then((Fault.TOO_MANY, 30))
+        with pytest.raises(QuotaExceeded) as first:
+            await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)
+        assert first.value.retry_after_seconds == 30
+        r.clock.set(r.clock.now() + 10)
+        with pytest.raises(QuotaExceeded) as second:
+            await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)
+        assert second.value.retry_after_seconds == pytest.approx(20)
+        assert len(r.fake.calls) == 1
+        assert r.vendor.quota().blocked_until == r.clock.now() + 20
+        r.clock.set(r.clock.now() + 20)
+        assert len((await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)).candles) == 10
+        assert r.vendor.quota().blocked_until is None
+
+
+async def test_a_wait_that_was_only_worked_out_does_not_stop_asking() -> None:
+    """F4: without Retry-After the next request asks again, so that an upgraded plan works at once."""
+    async with rig("tiingo") as r:
+        r.fake.tiingo.faults.then(Fault.QUOTA_TEXT)
+        with pytest.raises(QuotaExceeded):
+            await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)
+        assert r.vendor.quota().blocked_until is not None
+        assert len((await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)).candles) == 10
+        assert r.vendor.quota().blocked_until is None
+
+
+async def test_quota_counts_the_calls_of_the_hour() -> None:
+    """The count begins anew with the hour; the allowance is the setting's."""
+    async with rig("tiingo", calls_per_hour=50) as r:
+        await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)
+        await r.vendor.fetch(series("MSFT", "tiingo"), JUNE)
+        assert (r.vendor.quota().calls, r.vendor.quota().allowance) == (2, 50)
+        r.clock.set(r.clock.now() + 3600)
+        assert r.vendor.quota().calls == 0
+        await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)
+        assert r.vendor.quota().calls == 1
+
+
+async def test_a_vendor_that_hangs_is_unavailable() -> None:
+    """E5: the time-out ends the call."""
+    async with rig("tiingo", timeout_seconds=0.2) as r:
+        r.fake.tiingo.faults.set(Fault.HANG)
+        with pytest.raises(VendorUnavailable):
+            await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)
+
+
+async def test_redirects_stay_with_the_host() -> None:
+    """S1: a redirect to the same host is followed; another host never gets the key; circles end."""
+    async with rig("tiingo") as r:
+        r.fake.tiingo.faults.then(Fault.REDIRECT)
+        assert len((await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)).candles) == 10
+        r.fake.reset()
+        r.fake.tiingo.faults.then(Fault.REDIRECT_AWAY)
+        with pytest.raises(VendorUnavailable):
+            await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)
+        assert len(r.fake.calls) == 1
+        r.fake.tiingo.faults.set(Fault.REDIRECT)
+        with pytest.raises(VendorUnavailable):
+            await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)
+
+
+async def test_nobody_listens() -> None:
+    """E5: a refused connection is an unavailable vendor, whose message names no address."""
+    async with rig("tiingo") as r:
+        port = r.fake.port
+        await r.fake.stop()
+        with pytest.raises(VendorUnavailable) as raised:
+            await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)
+        assert str(port) not in str(raised.value)
+        assert raised.value.__cause__ is None
+        assert raised.value.__context__ is None
+
+
+async def test_calls_are_counted_timed_and_logged_without_secrets() -> None:
+    """S1: every call leaves a count by outcome, a duration and a line; no key, no address, no query."""
+    async with rig("tiingo") as r:
+        r.fake.tiingo.faults.then(None, Fault.SERVER_ERROR)
+        await r.vendor.fetch(series("AAPL", "tiingo", Resolution.MINUTES_30), JUNE)
+        with pytest.raises(VendorUnavailable):
+            await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)
+        assert r.telemetry.total(Metric.VENDOR_CALLS, source="tiingo", outcome="ok") == 1
+        assert r.telemetry.total(Metric.VENDOR_CALLS, source="tiingo", outcome="vendor_unavailable") == 1
+        assert len(r.telemetry.values(Metric.VENDOR_SECONDS, source="tiingo")) == 2
+        first, second = (line.fields for line in r.telemetry.lines)
+        assert (first["ticker"], first["resolution"], first["rows"], first["outcome"]) == ("AAPL", "30", 130, "ok")
+        assert first["span"] == "2024-06-03..2024-06-14"
+        assert second["outcome"] == "vendor_unavailable"
+        for never in (KEY, "http", str(r.fake.port), "startDate", "columns"):
+            assert never not in r.telemetry.text()
+
+
+async def test_the_key_travels_in_the_header_only() -> None:
+    """S1: no address ever holds the key."""
+    async with rig("tiingo") as r:
+        await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)
+        await r.vendor.check()
+        await r.vendor.suggest("AA", 5)
+        assert {call.key for call in r.fake.calls} == {"header"}
+        assert KEY not in str(r.fake.calls)
+        assert KEY not in repr(vars(r.vendor))
+
+
+async def test_suggestions_are_asked_once_a_day() -> None:
+    """Two letters or more, remembered whatever their case; a failure is an empty list and not remembered."""
+    async with rig("tiingo") as r:
+        assert list(await r.vendor.suggest("A", 5)) == []
+        r.fake.tiingo.faults.then(Fault.SERVER_ERROR)
+        assert list(await r.vendor.suggest("br", 5)) == []
+        assert [info.ticker for info in await r.vendor.suggest("br", 5)] == ["BRK.B"]
+        assert [info.ticker for info in await r.vendor.suggest("BR", 5)] == ["BRK.B"]
+        assert len(r.fake.calls) == 2
+        r.clock.set(r.clock.now() + 86_400)
+        await r.vendor.suggest("br", 5)
+        assert len(r.fake.calls) == 3
+
+
+async def test_a_call_that_is_cancelled_is_counted_too() -> None:
+    """What was asked was asked: it counts against the allowance."""
+    async with rig("tiingo") as r:
+        r.fake.tiingo.faults.set(Fault.HANG)
+        task = asyncio.ensure_future(r.vendor.fetch(series("AAPL", "tiingo"), JUNE))
+        while not r.fake.calls:
+            await asyncio.wait({task}, timeout=0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert r.vendor.quota().calls == 1
+        assert r.telemetry.total(Metric.VENDOR_CALLS, outcome="cancelled") == 1
+
+
+async def test_the_event_loop_is_never_blocked() -> None:
+    """S10: a call, the first with its import included, does nothing that blocks."""
+    async with rig("tiingo") as r:
+        with blockbuster_ctx(scanned_modules=["ohlcache.adapters"]):
+            await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)
+            await r.vendor.fetch(series("AAPL", "tiingo", Resolution.HOUR), JUNE)
+
+
+async def test_check_says_what_is_well_or_raises() -> None:
+    """A sentence for the operator, or the typed error."""
+    async with rig("tiingo") as r:
+        assert "accepts the key" in await r.vendor.check()
+        r.fake.tiingo.faults.then(Fault.FORBIDDEN)
+        with pytest.raises(NotEntitled):
+            await r.vendor.check()
+
+
+async def test_one_call_brings_forty_years() -> None:
+    """E12, G13: all of a ticker's life is one daily call."""
+    life = Span(date(1980, 12, 12), date(2024, 6, 14))
+    async with rig("tiingo") as r:
+        assert len((await r.vendor.fetch(series("AAPL", "tiingo"), life)).candles) > 10_900
+        assert len(r.fake.calls) == 1
+
+
+async def test_errors_are_vendor_errors_whatever_the_status() -> None:
+    """E3: no exception of the HTTP library ever comes out."""
+    async with rig("tiingo") as r:
+        for status in (400, 402, 405, 409, 410, 422, 500, 501, 502, 503, 504, 520, 599):
+            r.fake.tiingo.faults.then((Fault.SERVER_ERROR, status))
+            with pytest.raises(VendorError):
+                await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)
+
+
+async def test_a_vendor_closed_twice_opens_again() -> None:
+    """Closing is idempotent and not the end: the next call opens a new connection."""
+    async with rig("tiingo") as r:
+        await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)
+        await r.vendor.close()
+        await r.vendor.close()
+        later = Span(JUNE.start - timedelta(days=7), JUNE.end)
+        assert len((await r.vendor.fetch(series("AAPL", "tiingo"), later)).candles) == 14
+
+
+async def test_nothing_is_imported_before_the_first_call() -> None:
+    """A process that never calls a vendor does not pay for an HTTP client."""
+    program = (
+        "import sys; from ohlcache.adapters.vendors.tiingo import TiingoVendor; import ohlcache.testing; "
+        "from ohlcache.testing import FakeClock, FakeVendor, Market; print('aiohttp' in sys.modules)"
+    )
+    done = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"

@@ -1,0 +1,296 @@
+"""What Tiingo says is read to the bit, and what it cannot mean is refused."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, date, datetime
+
+import numpy as np
+import pytest
+from adapters.mutations import damaged
+from adapters.vendor_rig import RECORDED
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ohlcache.adapters.vendors import tiingo_wire
+from ohlcache.adapters.vendors.vendor_http import Reply
+from ohlcache.domain.adjustment import Actions, Adjustment, adjust
+from ohlcache.domain.candles import check_possible
+from ohlcache.domain.errors import (
+    BadVendorCredentials,
+    NotEntitled,
+    OhlcacheError,
+    QuotaExceeded,
+    TickerNotFound,
+    VendorError,
+    VendorGarbage,
+    VendorUnavailable,
+)
+from ohlcache.domain.span import Span
+from ohlcache.testing.clock import instant_of
+
+NOW = instant_of("2024-06-14T18:20:00Z")
+DAILY = "daily_GOOGL_2018-01-05_2018-01-19.json"
+IEX = "iex_30min_GOOGL_2018-01-02.json"
+
+
+def recorded(name: str) -> bytes:
+    return (RECORDED / "tiingo" / name).read_bytes()
+
+
+def daily_row(**changes: object) -> dict[str, object]:
+    return json.loads(recorded("daily_GOOGL_2015-01-02_2015-01-05.json"))[0] | changes
+
+
+def body_of(*rows: dict[str, object]) -> bytes:
+    return json.dumps(rows).encode()
+
+
+def refusal(status: int, body: str | bytes, retry_after: str | None = None, ticker: str = "XXXX") -> OhlcacheError | None:
+    raw = body if isinstance(body, bytes) else body.encode()
+    return tiingo_wire.refusal(Reply(status, raw, retry_after), ticker=ticker, now=NOW)
+
+
+def test_recorded_daily_prices_are_exact_to_the_bit() -> None:
+    """B1: every price and volume is the very float and integer of the wire; the adjusted columns are not taken."""
+    rows = json.loads(recorded(DAILY))
+    candles = tiingo_wire.parse_daily(recorded(DAILY)).candles
+    for name in ("open", "high", "low", "close", "volume"):
+        assert getattr(candles, name).tolist() == [row[name] for row in rows]
+    assert candles.volume.dtype == np.int64
+
+
+def test_daily_candles_begin_at_midnight_utc_of_the_market_date() -> None:
+    """B6: the ranged format (``…T00:00:00.000Z``) gives 00:00 UTC of the market date."""
+    candles = tiingo_wire.parse_daily(recorded(DAILY)).candles
+    assert datetime.fromtimestamp(int(candles.time[0]), UTC) == datetime(2018, 1, 5, tzinfo=UTC)
+    assert np.all(candles.time % 86_400 == 0)
+
+
+def test_the_other_date_format_means_the_same() -> None:
+    """B6: the reply without dates writes ``+00:00`` and sorts its keys."""
+    candles = tiingo_wire.parse_daily(recorded("latest_GOOGL_2018-04-12.json")).candles
+    assert candles.time.tolist() == [int(datetime(2018, 4, 12, tzinfo=UTC).timestamp())]
+    assert candles.close.tolist() == [1037.29]
+    assert candles.volume.tolist() == [1644794]
+
+
+def test_recorded_intraday_bars_keep_their_start_in_utc() -> None:
+    """B6: thirteen half hours, the first at 14:30 UTC (09:30 in New York, winter), the last at 20:30."""
+    candles = tiingo_wire.parse_iex(recorded(IEX)).candles
+    stamps = [datetime.fromtimestamp(t, UTC).strftime("%H:%M") for t in candles.time.tolist()]
+    assert len(stamps) == 13
+    assert (stamps[0], stamps[-1]) == ("14:30", "20:30")
+
+
+def test_volume_is_zero_where_the_vendor_sends_none() -> None:
+    """B2, F8: an IEX reply without the volume column has volume 0, never None."""
+    assert tiingo_wire.parse_iex(recorded(IEX)).candles.volume.tolist() == [0] * 13
+
+
+@pytest.mark.parametrize(("sent", "kept"), [(None, 0), (38607.0, 38607), (0, 0), (6_000_000_000, 6_000_000_000)])
+def test_volume_is_an_integer(sent: float | None, kept: int) -> None:
+    """B2, B7, F8: null is 0, a float is its integer, and 2^31 is no limit."""
+    candles = tiingo_wire.parse_daily(body_of(daily_row(volume=sent))).candles
+    assert candles.volume.tolist() == [kept]
+
+
+def test_splits_and_dividends_come_with_the_close_of_the_ex_date() -> None:
+    """G12: rows with ``divCash`` or ``splitFactor`` become actions; all others do not."""
+    body = body_of(
+        daily_row(date="2014-05-08T00:00:00.000Z", close=530.0, divCash=3.29),
+        daily_row(date="2014-05-09T00:00:00.000Z"),
+        daily_row(date="2014-06-09T00:00:00.000Z", close=531.0, splitFactor=7.0),
+    )
+    actions = tiingo_wire.parse_daily(body).actions
+    assert actions.days.tolist() == [date(2014, 5, 8).toordinal(), date(2014, 6, 9).toordinal()]
+    assert actions.dividends.tolist() == [3.29, 0.0]
+    assert actions.splits.tolist() == [1.0, 7.0]
+    assert actions.closes.tolist() == [530.0, 531.0]
+
+
+def test_absent_actions_are_none() -> None:
+    """Null ``divCash`` and ``splitFactor`` are no action."""
+    assert len(tiingo_wire.parse_daily(body_of(daily_row(divCash=None, splitFactor=None))).actions) == 0
+
+
+def test_the_adjustment_formula_gives_the_vendors_own_adjusted_prices() -> None:
+    """Apple's two dividends of early 2018 turn the recorded raw prices into the recorded adjusted ones."""
+    body = recorded("weekly_AAPL_2018-01-05_2018-01-19_recorded_2018-06-10.json")
+    rows = json.loads(body)
+    candles = tiingo_wire.parse_daily(body).candles
+    actions = Actions.from_rows(
+        [(date(2018, 2, 9).toordinal(), 0.63, 1.0, 156.41), (date(2018, 5, 11).toordinal(), 0.73, 1.0, 188.59)]
+    )
+    days = (candles.time // 86_400 + date(1970, 1, 1).toordinal()).astype(np.int32)
+    adjusted = adjust(candles, days, actions, Adjustment.ALL)
+    for name in ("open", "high", "low", "close"):
+        wanted = [row[f"adj{name.capitalize()}"] for row in rows]
+        assert getattr(adjusted, name) == pytest.approx(wanted, rel=1e-9)
+    assert adjusted.volume.tolist() == [row["adjVolume"] for row in rows]
+
+
+def test_metadata_tells_the_listing() -> None:
+    """The first and last date, in either key order; nulls mean that there is no data."""
+    assert tiingo_wire.parse_listing(recorded("metadata_GOOGL.json")) == Span(date(2004, 8, 19), date(2017, 10, 6))
+    assert tiingo_wire.parse_listing(b'{"ticker":"LEH","startDate":null,"endDate":null}') is None
+
+
+def test_search_results_come_in_our_spelling() -> None:
+    """G5: ``BRK-B`` is ``BRK.B`` here; what is no ticker at all is left out."""
+    body = b'[{"ticker":"brk-b","name":"Berkshire"},{"ticker":"???","name":"x"},{"ticker":"BRK-A","name":null}]'
+    assert [info.ticker for info in tiingo_wire.parse_found(body)] == ["BRK.B", "BRK.A"]
+
+
+def test_class_shares_take_a_dash_on_the_wire() -> None:
+    """G4, G5: dots become dashes."""
+    assert tiingo_wire.wire_ticker("BRK.B") == "BRK-B"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"null", b"{}", b"<html>", b"[1]", b"[{}]", b'{"detail":"x"}', b"\xff\xfe", b'[{"date":"2015-01-02"}]',
+        body_of(daily_row(close=None)), body_of(daily_row(close="1")), body_of(daily_row(date="yesterday")),
+        body_of(daily_row(date="2015-01-02T00:00:00")), body_of(daily_row(volume=10**30)), body_of(daily_row(volume=-1)),
+        body_of(daily_row(volume=1e300)), body_of(daily_row(splitFactor=0.0)), body_of(daily_row(divCash=-1.0)),
+        body_of(daily_row(), daily_row()), recorded(DAILY)[:1000],
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_refused(body: bytes) -> None:
+    """B8, B10: wrong shapes, cut-off JSON, twins, negative or endless volumes reject the whole answer."""
+    with pytest.raises(VendorGarbage):
+        tiingo_wire.parse_daily(body)
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, -1.0, 0.0])
+@pytest.mark.parametrize("column", ["open", "high", "low", "close"])
+def test_impossible_prices_are_refused(column: str, number: float) -> None:
+    """B8, B9: NaN, infinite, negative and zero prices reject the whole answer."""
+    with pytest.raises(VendorGarbage):
+        tiingo_wire.parse_daily(body_of(daily_row(**{column: number})))
+    with pytest.raises(VendorGarbage):
+        tiingo_wire.parse_iex(body_of(daily_row(**{column: number})))
+
+
+def test_rows_out_of_order_are_refused() -> None:
+    """B4: what does not ascend cannot be trusted at all."""
+    rows = json.loads(recorded(DAILY))
+    with pytest.raises(VendorGarbage):
+        tiingo_wire.parse_daily(body_of(*rows[::-1]))
+
+
+@settings(deadline=None, max_examples=300)
+@given(damaged([recorded(DAILY), recorded(IEX), recorded("latest_GOOGL_2018-04-12.json")]))
+def test_damaged_bodies_are_refused_or_possible(body: bytes) -> None:
+    """Whatever happens to a body, the outcome is a VendorGarbage or candles that can be."""
+    for parse in (tiingo_wire.parse_daily, tiingo_wire.parse_iex):
+        try:
+            answer = parse(body)
+        except VendorGarbage:
+            continue
+        check_possible(answer.candles)
+        assert np.all(np.isfinite(answer.actions.dividends))
+        assert np.all(answer.actions.splits > 0)
+
+
+@settings(deadline=None)
+@given(st.integers(100, 599), st.binary(max_size=200), st.one_of(st.none(), st.text(max_size=40)))
+def test_any_reply_is_an_answer_or_a_typed_refusal(status: int, body: bytes, retry_after: str | None) -> None:
+    """Reading a refusal never fails itself, and a wait is never negative."""
+    refused = tiingo_wire.refusal(Reply(status, body, retry_after), ticker="AAPL", now=NOW)
+    assert refused is None or isinstance(refused, OhlcacheError)
+    assert refused is None or (refused.retry_after_seconds or 0.0) >= 0.0
+    assert status == 200 or refused is not None
+
+
+def test_answers_are_not_refusals() -> None:
+    """Status 200 with JSON is an answer, whatever a company's description talks about."""
+    for name in (DAILY, IEX, "metadata_GOOGL.json"):
+        assert refusal(200, recorded(name)) is None
+
+
+@pytest.mark.parametrize("index", range(8))
+def test_reported_error_bodies(index: int) -> None:
+    """E4, E22: each error body that was ever reported is understood."""
+    reported = json.loads(recorded("errors_reported.json"))[index]
+    expected = {
+        "Not found.": TickerNotFound,
+        "not found": TickerNotFound,
+        "hourly": QuotaExceeded,
+        "symbol look up": QuotaExceeded,
+        "resampleFreq": VendorError,
+        "supply a token": BadVendorCredentials,
+    }
+    kinds = [kind for words, kind in expected.items() if words in reported["body"]]
+    refused = refusal(reported["status"] or 200, reported["body"])
+    if kinds:
+        assert type(refused) is kinds[0]
+    elif reported["status"] == 200:
+        assert refused is None
+    else:
+        assert isinstance(refused, VendorError)
+
+
+def test_hourly_quota_waits_for_the_full_hour() -> None:
+    """E22: at 18:20 the hourly allowance is worth another try in forty minutes."""
+    refused = refusal(429, '{"detail":"Error: You have run over your hourly request allocation."}')
+    assert isinstance(refused, QuotaExceeded)
+    assert refused.retry_after_seconds == 40 * 60
+
+
+def test_daily_quota_waits_for_midnight_in_new_york() -> None:
+    """E22: 14:20 in New York is 9 h 40 min before midnight."""
+    refused = refusal(200, "Error: You have run over your daily request allocation.")
+    assert isinstance(refused, QuotaExceeded)
+    assert refused.retry_after_seconds == (9 * 60 + 40) * 60
+
+
+def test_monthly_symbol_quota_says_so_and_waits_for_the_next_day() -> None:
+    """T5: plain text with status 200 is a quota message, never data; no address in it is repeated."""
+    text = json.loads(recorded("errors_reported.json"))[3]["body"]
+    for body in (text, json.dumps({"detail": text})):
+        refused = refusal(200, body)
+        assert isinstance(refused, QuotaExceeded)
+        assert "monthly" in refused.message
+        assert "http" not in refused.message + refused.hint
+        assert refused.retry_after_seconds == (9 * 60 + 40) * 60
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("17", 17.0), ("Fri, 14 Jun 2024 18:21:00 GMT", 60.0), ("Fri, 14 Jun 2024 10:00:00 GMT", 0.0), ("soon", 40 * 60.0),
+     ("99999999", 86_400.0), ("-5", 40 * 60.0)],
+)  # fmt: skip
+def test_retry_after_is_honoured(header: str, seconds: float) -> None:
+    """F4: seconds or an HTTP date, a day at most; nonsense falls back to what the message says."""
+    refused = refusal(429, '{"detail":"hourly"}', header)
+    assert isinstance(refused, QuotaExceeded)
+    assert refused.retry_after_seconds == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (401, '{"detail":"Invalid token."}', BadVendorCredentials),
+        (403, '{"detail":"Authentication credentials were not provided."}', BadVendorCredentials),
+        (403, '{"detail":"You do not have permission to access the News API"}', NotEntitled),
+        (400, '{"detail":"Error: resampleFreq must be in \'Min\' or \'Hour\' only"}', VendorError),
+        (500, "<html>", VendorUnavailable),
+        (502, "", VendorUnavailable),
+        (408, "", VendorUnavailable),
+        (418, "short and stout", VendorError),
+    ],
+)
+def test_statuses(status: int, body: str, kind: type[VendorError]) -> None:
+    """E3, E5, E10: each refusal has its own type."""
+    assert type(refusal(status, body)) is kind
+
+
+def test_not_found_names_the_ticker_and_says_check() -> None:
+    """E20: 404 names the ticker; the hint says what to do."""
+    refused = refusal(404, '{"detail":"Error: Ticker \'zzzz\' not found"}', ticker="ZZZZ")
+    assert isinstance(refused, TickerNotFound)
+    assert "ZZZZ" in refused.message
+    assert "check" in refused.hint
