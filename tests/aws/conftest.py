@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from contracts.dynamodb_engines import Table, _engines_die_with_the_session, table_on
 
+from contracts.dynamodb_engines import Table, _engines_die_with_the_session, server_engines, table_on
 from ohlcache.adapters.aws_clients import _reset_all_clients
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 __all__ = ["_engines_die_with_the_session"]
@@ -38,9 +38,8 @@ def moto_table(monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
         yield table
 
 
-@pytest.fixture
-def table_of(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Table]]:
-    from contextlib import ExitStack
-
-    with ExitStack() as stack:
-        yield lambda engine: stack.enter_context(table_on(engine, monkeypatch))
+@pytest.fixture(params=server_engines())
+def server_table(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
+    """Provide a table on each engine that serves many callers truthfully."""
+    with table_on(request.param, monkeypatch) as table:
+        yield table

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
-from aws.holdings import OBSERVED_AT, chunks, series
 from botocore.exceptions import ConnectionClosedError
-from contracts.dynamodb_engines import server_engines
 
+from aws.holdings import OBSERVED_AT, chunks, series
 from ohlcache.adapters.aws_clients import ClientKey, client_of
 from ohlcache.adapters.stores.dynamodb import BATCH_ITEMS_MAX, DynamoStore
 from ohlcache.adapters.stores.dynamodb_items import QUERY_CANDLES_MAX, sort_key_ranges
@@ -26,11 +25,7 @@ from ohlcache.testing import FakeClock, RecordingTelemetry
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from collections.abc import Callable
-
     from contracts.dynamodb_engines import Table
-
-    TableOf = Callable[[str], Table]
 
 pytestmark = pytest.mark.asyncio
 
@@ -317,10 +312,9 @@ async def test_a_partition_is_listed_before_its_first_chunk_and_not_again_for_a_
 # --- leases --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("engine", server_engines())
-async def test_a_lost_answer_does_not_lose_the_lease(engine: str, table_of: TableOf) -> None:
+async def test_a_lost_answer_does_not_lose_the_lease(server_table: Table) -> None:
     """D5: the write worked, its answer did not arrive; our retry finds our own attempt and knows it has won."""
-    bench = Bench(table_of(engine))
+    bench = Bench(server_table)
     calls = bench.sent("UpdateItem")
 
     def lose_the_first(_: dict[str, Any]) -> None:
@@ -334,10 +328,9 @@ async def test_a_lost_answer_does_not_lose_the_lease(engine: str, table_of: Tabl
     await bench.store.close()
 
 
-@pytest.mark.parametrize("engine", server_engines())
-async def test_what_is_not_a_lease_is_a_failure_that_says_so(engine: str, table_of: TableOf) -> None:
+async def test_what_is_not_a_lease_is_a_failure_that_says_so(server_table: Table) -> None:
     """A foreign item under a lock key raises StoreError with the fix: the walk goes on without a lease."""
-    bench = Bench(table_of(engine))
+    bench = Bench(server_table)
     key = {"PK": {"S": LOCK}, "SK": {"S": "lease"}}
     bench.client.put_item(TableName=bench.table.name, Item={**key, "LeaseUntil": {"S": "for ever"}})
     with pytest.raises(StoreError, match="not a lease") as failure:
@@ -347,10 +340,9 @@ async def test_what_is_not_a_lease_is_a_failure_that_says_so(engine: str, table_
     await bench.store.close()
 
 
-@pytest.mark.parametrize("engine", server_engines())
-async def test_lease_items_outlive_their_waiters_and_then_expire(engine: str, table_of: TableOf) -> None:
+async def test_lease_items_outlive_their_waiters_and_then_expire(server_table: Table) -> None:
     """L5: the item stays a day after the lease, so that the fence keeps rising, and is then DynamoDB's to drop."""
-    bench = Bench(table_of(engine))
+    bench = Bench(server_table)
     now = bench.clock.now()
     lease = await bench.store.acquire(LOCK, "me", now=now, life_seconds=30)
     assert isinstance(lease, Lease)
