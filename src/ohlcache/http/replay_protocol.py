@@ -33,6 +33,7 @@ class ReplayingProtocol(HttpToolsProtocol):
         self._replayed_at = 0.0
 
     def data_received(self, data: bytes) -> None:
+        """Answer a request that came before; hand everything else on."""
         self._head = None
         if self._between_messages and (self.cycle is None or self.cycle.response_complete):
             replay = self.board.get(data)
@@ -47,12 +48,14 @@ class ReplayingProtocol(HttpToolsProtocol):
         super().data_received(data)
 
     def on_message_begin(self) -> None:
+        """Note that bytes now belong to a message, and offer the app to keep its replay."""
         self._between_messages = False
         super().on_message_begin()
         if self._head is not None:
             self.scope["extensions"] = {EXTENSION: self._offer}  # type: ignore[dict-item]
 
     def on_message_complete(self) -> None:
+        """Note that the next byte begins a message."""
         super().on_message_complete()
         self._between_messages = True
 
