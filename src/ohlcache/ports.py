@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-
 if TYPE_CHECKING:
-    from ohlcache.domain.adjustment import Adjustment
-    from ohlcache.domain.plan import SliceLimit
     from collections.abc import Mapping, Sequence
 
+    from ohlcache.domain.adjustment import Adjustment
     from ohlcache.domain.chunks import Chunk
     from ohlcache.domain.observation import VendorAnswer
+    from ohlcache.domain.plan import SliceLimit
     from ohlcache.domain.resolution import Resolution
     from ohlcache.domain.series import Series
     from ohlcache.domain.span import Span
@@ -48,8 +47,8 @@ class CandleStore(Protocol):
     async def read(self, series: Series, span: Span, *, strongly: bool = False) -> Sequence[Chunk]:
         """Return every whole, readable chunk of ``series`` that overlaps ``span``, in any order.
 
-        ``strongly``: what was written before this call, by anybody, is seen. A chunk that cannot be decoded is left out,
-        logged and counted, never raised. Expired chunks may be among the result: readers judge expiry.
+        ``strongly``: what was written before this call, by anybody, is seen. A chunk that cannot be decoded is left
+        out, logged and counted, never raised. Expired chunks may be among the result: readers judge expiry.
         """
         ...
 

@@ -42,12 +42,12 @@ def _named(*names: str) -> AliasChoices:
 
 
 class Settings(BaseSettings):
-    """One field per setting; the environment variable is the field's alias. Secrets never show in ``repr`` or errors."""
+    """One field per setting; the environment variable is the field's alias. Secrets never show."""
 
     model_config = SettingsConfigDict(env_file=None, extra="ignore", frozen=True, populate_by_name=True)
 
     source: Source | None = Field(None, validation_alias=_named("OHLCACHE_SOURCE"))
-    """Where candles come from: ``sample``, ``tiingo`` or ``finnhub``. Default: ``tiingo`` when its key is set, else ``sample``."""
+    """``sample``, ``tiingo`` or ``finnhub``; unset: ``tiingo`` when its key is set, else ``sample``."""
 
     store: StoreEngine = Field(StoreEngine.SQLITE, validation_alias=_named("OHLCACHE_STORE"))
     """What keeps candles: ``sqlite``, ``dynamodb`` or ``memory``."""

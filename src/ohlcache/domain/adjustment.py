@@ -83,7 +83,7 @@ class Actions:
 
     @classmethod
     def from_rows(cls, rows: Iterable[tuple[int, float, float, float]]) -> Actions:
-        """Return the actions among daily rows (day ordinal, dividend, split ratio, raw close); rows without one drop out."""
+        """Return the actions among daily rows of day ordinal, dividend, split ratio and raw close."""
         found = [row for row in rows if row[1] != 0.0 or row[2] != 1.0]
         if not found:
             return cls.none()

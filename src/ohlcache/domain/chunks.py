@@ -1,9 +1,9 @@
 """How a holding is cut into chunks, and how a chunk is named.
 
-A chunk is named by its first day and the digest of what it holds, so writing one twice is a no-op and no writer, however
-late, can overwrite what another wrote. Chunks never cross the boundary of their *cell* (a year of daily candles, a
-month of minutes), so a reader knows from where to read; within a cell, many small chunks are folded into one by
-whoever writes next, and only then are the folded ones deleted.
+A chunk is named by its first day and the digest of what it holds, so writing one twice is a no-op and no writer,
+however late, can overwrite what another wrote. Chunks never cross the boundary of their *cell* (a year of daily
+candles, a month of minutes), so a reader knows from where to read; within a cell, many small chunks are folded into
+one by whoever writes next, and only then are the folded ones deleted.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 from enum import IntEnum
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -138,10 +139,7 @@ def merge(holdings: Sequence[Holding]) -> Holding:
     if len(holdings) < 2:  # noqa: PLR2004 - nothing to merge
         return holdings[0] if holdings else Holding.empty()
     holdings.sort(key=lambda holding: int(holding.coverage.days[0]))
-    if any(
-        earlier.coverage.days[-1] >= later.coverage.days[0]
-        for earlier, later in zip(holdings, holdings[1:], strict=False)
-    ):
+    if any(earlier.coverage.days[-1] >= later.coverage.days[0] for earlier, later in pairwise(holdings)):
         holdings = _without_the_outvoted(holdings)
         return _interleaved(holdings)
     return _joined(holdings)

@@ -137,7 +137,7 @@ class StoreError(OhlcacheError):
 
 
 class StoreRefused(StoreError):
-    """The database cannot be used at all (corrupt, newer, foreign); the message says what to do, the file is untouched."""
+    """The database cannot be used (corrupt, newer, foreign); the message says what to do, the file is untouched."""
 
     code = "store_refused"
 

@@ -42,7 +42,7 @@ def iso_instant(instant: float) -> str:
 
 
 def midnight_utc(ordinal: DayOrDays) -> DayOrDays:
-    """Return the epoch seconds of 00:00 UTC of a proleptic ordinal (or a column of them): the ``time`` of a daily candle."""
+    """Return the epoch seconds of 00:00 UTC of a proleptic ordinal (or of a column): a daily candle's ``time``."""
     return (ordinal - _UNIX_EPOCH_ORDINAL) * DAY_SECONDS
 
 

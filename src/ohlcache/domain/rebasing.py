@@ -15,7 +15,7 @@ REBASED_RATIO = 1e-3
 
 
 def rebased(held: Holding, new: Holding) -> Holding:
-    """Return what of ``held`` can stand beside ``new``: the sessions ``new`` does not speak of, if the basis is the same."""
+    """Return what of ``held`` can stand beside ``new``: sessions it does not speak of, if the basis is the same."""
     common, mine, theirs = np.intersect1d(held.candles.time, new.candles.time, return_indices=True)
     if len(held) and len(new):
         before, after = held.candles.close[mine], new.candles.close[theirs]

@@ -9,9 +9,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from ohlcache.domain.adjustment import Adjustment
 from ohlcache.domain.errors import InvalidRequest
@@ -20,7 +22,6 @@ from ohlcache.domain.market_time import market_date
 from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.span import Span
 from ohlcache.domain.ticker import normalise_ticker
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ohlcache.domain.sessions import SessionTable
@@ -194,17 +195,15 @@ def _custom_span(start: str | date | None, end: str | date | None, today: date) 
 def _parse_date(value: str | date, name: str) -> date:
     if isinstance(value, date):
         return value
-    try:
+    with suppress(ValueError):
         day = date.fromisoformat(value)
-        if day.isoformat() != value:  # 20240102 and 2024-W01-2 are ISO dates too
-            raise ValueError(value)
-    except ValueError as exc:
-        raise InvalidRequest(
-            f"{name} {value[:20]!r} is not a date.",
-            hint=f"Write it as YYYY-MM-DD, for example {name}=2024-01-02.",
-            field=name,
-        ) from exc
-    return day
+        if day.isoformat() == value:  # 20240102 and 2024-W01-2 are ISO dates too
+            return day
+    raise InvalidRequest(
+        f"{name} {value[:20]!r} is not a date.",
+        hint=f"Write it as YYYY-MM-DD, for example {name}=2024-01-02.",
+        field=name,
+    )
 
 
 def _check_length(request: CandleRequest, calendar: SessionTable) -> None:

@@ -51,7 +51,7 @@ class Sessions:
         return Span(date.fromordinal(int(self.days[0])), date.fromordinal(int(self.days[-1])))
 
     def candles_in_each(self, resolution: Resolution) -> Int64s:
-        """Return for each session how many candles a complete one has: 1 daily, else the bars begun before the close."""
+        """Return how many candles each session has when complete: 1 daily, else the bars begun before the close."""
         if resolution.is_daily:
             return np.ones(len(self), np.int64)
         return -((self.opens - self.closes) // resolution.seconds)
@@ -109,7 +109,7 @@ class SessionTable:
         return Sessions(self.days[low:high], self.opens[low:high], self.closes[low:high])
 
     def back_from(self, day: date, count: int) -> date:
-        """Return the market date of the ``count``-th session counted back from ``day`` (1: the last on or before it)."""
+        """Return the market date of the ``count``-th session back from ``day`` (1: the last on or before it)."""
         index = int(np.searchsorted(self.days, day.toordinal(), side="right")) - count
         return date.fromordinal(int(self.days[max(index, 0)]))
 

@@ -21,7 +21,7 @@ def normalise_ticker(text: str) -> str:
     if not ticker.isascii() or len(ticker) > TICKER_CHARACTERS_MAX or not _SHAPE.match(ticker):
         raise InvalidRequest(
             f"{text[:20]!r} is not a ticker.",
-            hint=f"A ticker has 1 to {TICKER_CHARACTERS_MAX} letters, digits, dots or dashes, for example AAPL or BRK.B.",
+            hint=f"A ticker has 1 to {TICKER_CHARACTERS_MAX} letters, digits, dots or dashes: AAPL, BRK.B.",
             field="ticker",
         )
     return _CLASS_SHARE.sub(r"\1.\2", ticker)

@@ -6,8 +6,8 @@
                                           ▲                   │
                                           └─── it fails ──────┘
 
-Calls that were under way together when one of them failed count as one failure: a burst of a cold start does not trip the
-breaker at once.
+Calls that were under way together when one of them failed count as one failure: a burst of a cold start does not
+trip the breaker at once.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """From spans to ask for to what is then known: the vendor's answers, validated and confirmed.
 
-An answer that looks cut off by a row cap is asked for again where it is short, until each gap is either filled or confirmed
-by an answer of its own. An answer without any candle is believed only as far as something else bears it out.
+An answer that looks cut off by a row cap is asked for again where it is short, until each gap is filled or
+confirmed by an answer of its own. An answer without any candle is believed only as far as something else bears it out.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Fetcher:
         """
         oldest = min(spans)
         outcomes = await asyncio.gather(
-            *(self._one(vendor, series, span, listed_before or span != oldest) for span in spans),
+            *(self._one(vendor, series, span, listed_before=listed_before or span != oldest) for span in spans),
             return_exceptions=True,
         )
         failure = None
@@ -81,18 +81,20 @@ class Fetcher:
             failure,
         )
 
-    async def _one(self, vendor: CandleVendor, series: Series, span: Span, listed_before: bool) -> Fetched:
+    async def _one(self, vendor: CandleVendor, series: Series, span: Span, *, listed_before: bool) -> Fetched:
         async with self._slots:
-            return await self._confirmed(vendor, series, span, listed_before, SPLITS_MAX, doubted_until=None)
+            return await self._confirmed(
+                vendor, series, span, SPLITS_MAX, listed_before=listed_before, doubted_until=None
+            )
 
     async def _confirmed(
         self,
         vendor: CandleVendor,
         series: Series,
         span: Span,
-        listed_before: bool,
         splits: int,
         *,
+        listed_before: bool,
         doubted_until: date | None,
     ) -> Fetched:
         """Ask for one span, and again for those edges of the answer that may have been cut off.
@@ -114,7 +116,7 @@ class Fetcher:
         for gap in gaps:
             older = gap.start > span.start or listed_before
             known = min(gap.end + timedelta(days=1), span.end)
-            more = await self._confirmed(vendor, series, gap, older, splits - 1, doubted_until=known)
+            more = await self._confirmed(vendor, series, gap, splits - 1, listed_before=older, doubted_until=known)
             parts.append(more.holding)
             calls += more.calls
         rest = _without(span, gaps)

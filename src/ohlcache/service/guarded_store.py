@@ -66,7 +66,7 @@ class GuardedStore:
         await self._guarded("lease", lambda: _true(self._leases.release(lease, failure=failure)))
 
     async def delete_ticker(self, ticker: str) -> int:
-        """Drop all chunks of ``ticker``; unlike the rest this raises StoreError: a caller must know it did not happen."""
+        """Drop all chunks of ``ticker``; unlike the rest this raises StoreError: its caller must know."""
         return await self._store.delete_ticker(ticker)
 
     async def tickers(self) -> Sequence[str]:

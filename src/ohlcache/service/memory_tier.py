@@ -1,7 +1,7 @@
 """The memory tier: a segmented LRU of answers, bounded in entries and in bytes.
 
-An answer enters on probation; a second hit protects it. The protected segment holds at most four fifths of the budget and
-gives its oldest back to probation, and eviction starts with the oldest on probation: one scan through a thousand
+An answer enters on probation; a second hit protects it. The protected segment holds at most four fifths of the budget
+and gives its oldest back to probation, and eviction starts with the oldest on probation: one scan through a thousand
 tickers does not push out what a dashboard asks for every minute.
 """
 

@@ -34,18 +34,18 @@ from ohlcache.service.fetching import market_now
 from ohlcache.service.single_flight import SingleFlight
 
 if TYPE_CHECKING:
-    from ohlcache.domain.adjustment import Adjustment
-    from ohlcache.service.memory_tier import MemoryStatistics, MemoryTier
-    from datetime import date
     from collections.abc import Hashable, Mapping, Sequence
+    from datetime import date
 
+    from ohlcache.domain.adjustment import Adjustment
     from ohlcache.domain.sessions import SessionTable
     from ohlcache.domain.span import Span
     from ohlcache.ports import CandleVendor, Clock, Telemetry, TickerInfo
     from ohlcache.service.guarded_store import GuardedStore
+    from ohlcache.service.memory_tier import MemoryStatistics, MemoryTier
 
 WORTH_ANOTHER_WAY = (VendorUnavailable, VendorGarbage, NotEntitled)
-"""Failures after which another vendor, older data or daily candles are tried; a quota is respected, not worked around."""
+"""Failures after which another vendor, older data or daily candles are tried; a quota is not worked around."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class CacheStatus:
 
 
 class ReadThrough:
-    """Answers requests for candles; belongs to one event loop. The first vendor is the source, others stand in for it."""
+    """Answers requests for candles; belongs to one event loop. The first vendor is the source, others stand in."""
 
     def __init__(
         self,
@@ -330,7 +330,7 @@ class ReadThrough:
     async def _from_older(
         self, vendor: CandleVendor, request: CandleRequest, *, partial: bool = False
     ) -> Served | None:
-        """Return what the store still has, if nothing but the newest sessions is missing; with ``partial``, whatever it has."""
+        """Return what the store has if only the newest sessions are missing; with ``partial``, whatever it has."""
         if not _serves(vendor, request):
             return None
         adjustment = _adjustment_of(request, vendor)
