@@ -1,0 +1,34 @@
+"""``ohlcache invalidate``: clear every tier of a ticker."""
+# ruff: noqa: PLC0415 - what a command needs is imported when it runs, so that --help stays fast
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(invalidate)
+
+
+def invalidate(
+    tickers: Annotated[list[str], typer.Argument(metavar="TICKER...", show_default=False, help="Symbols to clear.")],
+) -> None:
+    """Drop everything that the store holds of the tickers; the next request fetches it anew.
+
+    A server that is running keeps what it has in memory: tell it too, with POST /api/v2/tickers/TICKER/invalidate.
+    """
+    from ohlcache.cli.running import opened_cache, run
+
+    async def clear() -> None:
+        async with opened_cache() as cache:
+            for name in tickers:
+                cache.parse(name)  # all of them, before the first is cleared
+            for name in tickers:
+                removed = await cache.invalidate(name)
+                sys.stdout.write(f"{name.strip().upper()}: {removed.removed_chunks} stored chunks removed\n")
+
+    run(clear())
