@@ -55,7 +55,9 @@ def test_recorded_daily_prices_are_exact_to_the_bit(name: str) -> None:
         assert getattr(candles, column).tolist() == wire[letter]
 
 
-@pytest.mark.parametrize(("name", "first"), [(DAILY[0], "2021-09-07"), (DAILY[1], "2023-07-05"), (AT_THE_OPEN, "2020-06-08")])
+@pytest.mark.parametrize(
+    ("name", "first"), [(DAILY[0], "2021-09-07"), (DAILY[1], "2023-07-05"), (AT_THE_OPEN, "2020-06-08")]
+)
 def test_daily_stamps_become_midnight_utc_of_the_market_date(name: str, first: str) -> None:
     """B6: 00:00 UTC in 2021 and 2023, 13:30 UTC in 2020: the same market date."""
     candles = finnhub_wire.parse_daily(recorded(name)).candles

@@ -47,7 +47,9 @@ def body_of(*rows: dict[str, object]) -> bytes:
     return json.dumps(rows).encode()
 
 
-def refusal(status: int, body: str | bytes, retry_after: str | None = None, ticker: str = "XXXX") -> OhlcacheError | None:
+def refusal(
+    status: int, body: str | bytes, retry_after: str | None = None, ticker: str = "XXXX"
+) -> OhlcacheError | None:
     raw = body if isinstance(body, bytes) else body.encode()
     return tiingo_wire.refusal(Reply(status, raw, retry_after), ticker=ticker, now=NOW)
 
@@ -276,7 +278,7 @@ def test_retry_after_is_honoured(header: str, seconds: float) -> None:
         (401, '{"detail":"Invalid token."}', BadVendorCredentials),
         (403, '{"detail":"Authentication credentials were not provided."}', BadVendorCredentials),
         (403, '{"detail":"You do not have permission to access the News API"}', NotEntitled),
-        (400, '{"detail":"Error: resampleFreq must be in \'Min\' or \'Hour\' only"}', VendorError),
+        (400, "{\"detail\":\"Error: resampleFreq must be in 'Min' or 'Hour' only\"}", VendorError),
         (500, "<html>", VendorUnavailable),
         (502, "", VendorUnavailable),
         (408, "", VendorUnavailable),

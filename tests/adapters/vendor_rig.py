@@ -58,7 +58,11 @@ MARKET = Market(seed=7)
 
 @asynccontextmanager
 async def rig(
-    name: str, *keys: str, now: str = EVENING, timeout_seconds: float = TIMEOUT_SECONDS, calls_per_hour: int | None = None
+    name: str,
+    *keys: str,
+    now: str = EVENING,
+    timeout_seconds: float = TIMEOUT_SECONDS,
+    calls_per_hour: int | None = None,
 ) -> AsyncIterator[Rig]:
     clock, telemetry, key = FakeClock(now), RecordingTelemetry(), RotatingKey(*(keys or (KEY,)))
     async with FakeVendors(MARKET, clock) as fake:
