@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from adapters.vendor_rig import JUNE, KEY, rig, series, span
 
+from adapters.vendor_rig import JUNE, KEY, rig, series, span
 from ohlcache.domain.adjustment import Adjustment
 from ohlcache.domain.errors import BadVendorCredentials, NotEntitled, QuotaExceeded
 from ohlcache.domain.resolution import Resolution

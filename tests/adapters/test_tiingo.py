@@ -9,9 +9,9 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
-from adapters.vendor_rig import JUNE, KEY, rig, series, span
 from blockbuster import blockbuster_ctx
 
+from adapters.vendor_rig import JUNE, KEY, rig, series, span
 from ohlcache.domain.errors import (
     BadVendorCredentials,
     NotEntitled,

@@ -8,11 +8,11 @@ from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
-from adapters.mutations import damaged
-from adapters.vendor_rig import RECORDED
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.mutations import damaged
+from adapters.vendor_rig import RECORDED
 from ohlcache.adapters.vendors import tiingo_wire
 from ohlcache.adapters.vendors.vendor_http import Reply
 from ohlcache.domain.adjustment import Actions, Adjustment, adjust

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from adapters.vendor_rig import EVENING, MARKET, rig
 
+from adapters.vendor_rig import EVENING, MARKET, rig
 from ohlcache.adapters.calendar import load_xnys
 from ohlcache.adapters.vendors.finnhub import FinnhubVendor
 from ohlcache.adapters.vendors.sample import SampleVendor
@@ -31,7 +31,7 @@ from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.series import Series
 from ohlcache.domain.span import Span
 from ohlcache.ports import CandleVendor, Clock, Telemetry
-from ohlcache.testing import FakeClock, Fault, Faults, FakeVendor, RecordingTelemetry
+from ohlcache.testing import FakeClock, FakeVendor, Fault, Faults, RecordingTelemetry
 from ohlcache.testing.fake_vendor import PRE_ADJUSTED_TRAITS
 
 if TYPE_CHECKING:
