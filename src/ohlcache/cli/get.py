@@ -121,7 +121,9 @@ def provenance_line(table: CandleTable) -> str:
     if certificate.forming:
         facts.append(f"{certificate.forming} still forming")
     if origin.data_until is not None:
-        facts.append(f"data ends {origin.data_until:%Y-%m-%d}")
+        from ohlcache.domain.market_time import market_date
+
+        facts.append(f"data ends {market_date(origin.data_until.timestamp())}")
     if origin.synthetic:
         facts.append("synthetic")
     if origin.stale:

@@ -41,7 +41,7 @@ def settings(
 
     table = Table(header_style="bold", pad_edge=False, show_lines=True)
     for name in ("variable", "value", "default", "meaning"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name == "variable")
     for row in rows:
         value = Text(row.value, "bold" if row.chosen else "dim")
         table.add_row(Text(row.variable), value, Text(row.default), Text(row.meaning.replace("``", "")))

@@ -14,7 +14,9 @@ import typer
 from ohlcache.cli.parameters import AsJson
 
 if TYPE_CHECKING:
-    from ohlcache.adapters.stores.sqlite import SqliteStore
+    from collections.abc import Sequence
+
+    from ohlcache.adapters.stores.sqlite import SeriesSize, VacuumReport
     from ohlcache.ports import CandleStore, StoreUsage
     from ohlcache.settings import Settings
 
@@ -29,16 +31,17 @@ def register(app: typer.Typer) -> None:
 
 @dataclass(frozen=True, slots=True)
 class StoreReport:
-    """What a store holds, in all and, where the engine can tell, by ticker (bytes)."""
+    """What a store holds in all, of which tickers, and by series where the engine can tell (None elsewhere)."""
 
     store: str
     place: str
     usage: StoreUsage
-    tickers: dict[str, int | None]
+    tickers: Sequence[str]
+    series: Sequence[SeriesSize] | None
 
 
 def stats(*, as_json: AsJson = False) -> None:
-    """Show how much the store holds, in all and by ticker."""
+    """Show how much the store holds: in all, and by ticker and resolution."""
     from ohlcache.cli.running import command_settings, opened_store, run
 
     settings = command_settings()
@@ -49,14 +52,16 @@ def stats(*, as_json: AsJson = False) -> None:
 
     report = run(ask())
     if as_json:
-        head = {"store": report.store, "place": report.place, **asdict(report.usage)}
-        sys.stdout.write(json.dumps({**head, "bytes_by_ticker": report.tickers}) + "\n")
+        totals = {"store": report.store, "place": report.place, **asdict(report.usage)}
+        series = None if report.series is None else [asdict(entry) for entry in report.series]
+        sys.stdout.write(json.dumps({"totals": totals, "tickers": list(report.tickers), "series": series}) + "\n")
     else:
         _print(report)
 
 
 def vacuum() -> None:
     """Drop what has expired from the SQLite file, and give the space back to the disk."""
+    from ohlcache.adapters.stores.sqlite import SqliteStore
     from ohlcache.cli.running import command_settings, opened_store, run
     from ohlcache.domain.errors import InvalidRequest
     from ohlcache.settings import StoreEngine
@@ -68,23 +73,22 @@ def vacuum() -> None:
             hint="DynamoDB deletes what has expired by itself.",
         )
 
-    async def tidy() -> tuple[int, int]:
+    async def tidy() -> VacuumReport:
         async with opened_store(settings) as store:
-            sqlite: SqliteStore = store  # type: ignore[assignment]
-            before = (await sqlite.usage()).bytes
-            await sqlite.vacuum()
-            return before, (await sqlite.usage()).bytes
+            assert isinstance(store, SqliteStore), "the settings chose it"
+            return await store.vacuum()
 
-    before, after = run(tidy())
-    sys.stdout.write(f"{size(before)} before, {size(after)} now\n")
+    report = run(tidy())
+    sys.stdout.write(
+        f"{size(report.bytes_before)} before, {size(report.bytes_after)} now; {report.purged} expired chunks dropped\n"
+    )
 
 
 async def _report(store: CandleStore, settings: Settings) -> StoreReport:
-    sizes = getattr(store, "sizes", None)
-    tickers: dict[str, int | None] = dict.fromkeys(await store.tickers())
-    if sizes is not None:
-        tickers = dict(await sizes())
-    return StoreReport(store.name, place_of(settings), await store.usage(), tickers)
+    from ohlcache.adapters.stores.sqlite import SqliteStore
+
+    series = await store.size_report() if isinstance(store, SqliteStore) else None
+    return StoreReport(store.name, place_of(settings), await store.usage(), await store.tickers(), series)
 
 
 def place_of(settings: Settings) -> str:
@@ -109,14 +113,19 @@ def _print(report: StoreReport) -> None:
         f"{usage.tickers:,} tickers, {usage.candles:,} candles in {usage.chunks:,} chunks, "
         f"{size(usage.bytes)}{per_candle}"
     )
-    if not report.tickers:
+    if report.series is None:
+        console.print(" ".join(report.tickers), soft_wrap=True)
         return
     table = Table(header_style="bold", pad_edge=False)
-    table.add_column("ticker")
-    table.add_column("stored", justify="right")
-    for ticker, held in sorted(report.tickers.items(), key=lambda item: (-(item[1] or 0), item[0])):
-        table.add_row(ticker, "" if held is None else size(held))
-    console.print(table)
+    for name in ("ticker", "source", "resolution"):
+        table.add_column(name)
+    for name in ("candles", "chunks", "stored"):
+        table.add_column(name, justify="right")
+    for entry in sorted(report.series, key=lambda entry: (-entry.bytes, entry.ticker)):
+        held = (f"{entry.candles:,}", f"{entry.chunks:,}", size(entry.bytes))
+        table.add_row(entry.ticker, entry.source, entry.resolution.value, *held)
+    if report.series:
+        console.print(table)
 
 
 def size(count: float) -> str:

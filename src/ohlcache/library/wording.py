@@ -16,7 +16,7 @@ _NAMES = {"start_date": "start", "end_date": "end"}
 
 def reworded(text: str, write: Callable[[str, str], str], separator: str) -> str:
     """Return ``text`` with every ``name=value`` written by ``write``, and joined ones joined by ``separator``."""
-    joined = re.sub(r'(?<=[\w"])&(?=\w+=)', separator, text)
+    joined = re.sub(r'(?<=[\w"])(?:&|, )(?=\w+=)', separator, text)
     written = _PARAMETER.sub(lambda match: write(_NAMES.get(match[1], match[1]), match[3]), joined)
     return re.sub(r"\b(start|end)_date\b", r"\1", written)
 
