@@ -36,7 +36,7 @@ instants = st.floats(
 
 @st.composite
 def spans(draw: st.DrawFn, days_max: int = 400) -> Span:
-    """A span within the years of these tests."""
+    """Draw a span within the years of these tests."""
     start = draw(dates)
     length = draw(st.integers(0, days_max))
     return Span(start, date.fromordinal(min(start.toordinal() + length, LAST_DAY.toordinal())))
@@ -81,7 +81,7 @@ SESSION_DAYS: list[int] = CALENDAR.between(Span(date(2023, 11, 20), date(2024, 2
 
 @st.composite
 def daily_rows(draw: st.DrawFn, *, states: Iterable[SessionState] = tuple(SessionState)) -> list[Row]:
-    """Rows of some sessions as one vendor answer may have left them."""
+    """Draw rows of some sessions as one vendor answer may have left them."""
     days = draw(st.sets(st.sampled_from(SESSION_DAYS), max_size=12))
     rows = []
     for day in sorted(days):

@@ -80,7 +80,7 @@ class World:
         **traits: Any,
     ) -> None:
         self.clock = FakeClock(start)
-        self.market = market if market is not None else Market()
+        self.market = market if market is not None else Market(calendar=CALENDAR)
         self.vendor = FakeVendor(self.market, self.clock, **traits)
         self.vendors = (self.vendor,)
         if vendors is not None:
