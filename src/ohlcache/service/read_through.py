@@ -301,8 +301,10 @@ class ReadThrough:
 
     async def _from(self, vendor: CandleVendor, request: CandleRequest) -> Served:
         adjustment = _adjustment_of(request, vendor)
+        # Complete as of when it was asked: a session may become due while the vendor answers.
+        as_of = market_now(vendor, self.clock.now())
         covered = await self._cover(request, vendor, adjustment)
-        answer = self._compose(request, vendor, adjustment, [part.holding for part in covered])
+        answer = self._compose(request, vendor, adjustment, [part.holding for part in covered], as_of)
         if not answer.certificate.complete and not request.partial:
             missing = answer.certificate.missing
             raise IncompleteData(
@@ -341,7 +343,7 @@ class ReadThrough:
             self._only_newest_missing(need, holding, as_of) for need, holding in zip(needs, held, strict=True)
         ):
             return None
-        answer = self._compose(request, vendor, adjustment, held, stale=not partial)
+        answer = self._compose(request, vendor, adjustment, held, as_of, stale=not partial)
         if not len(answer.candles) and not partial:
             return None
         self.telemetry.count(Metric.STALE_ANSWERS, source=vendor.name)
@@ -377,10 +379,10 @@ class ReadThrough:
         vendor: CandleVendor,
         adjustment: Adjustment,
         holdings: Sequence[Holding],
+        as_of: float,
         *,
         stale: bool = False,
     ) -> Answer:
-        now = self.clock.now()
         facts = SourceFacts(vendor.name, vendor.traits.data_until, request.resolution in vendor.traits.synthetic)
         return compose(
             request,
@@ -390,8 +392,8 @@ class ReadThrough:
             holdings[-1],
             facts,
             calendar=self.calendar,
-            now=now,
-            as_of=market_now(vendor, now),
+            now=self.clock.now(),
+            as_of=as_of,
             final_life_seconds=self._final_life_seconds,
             stale=stale,
         )
