@@ -41,6 +41,7 @@ test-static: $(VENV)/.dev ## Formatting, lint, types, import contract.
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/build_calendar.py --check
+	$(BIN)/python tools/render_readme.py --check
 
 .PHONY: test-python
 test-python: $(VENV)/.dev ## Every Python test, with the coverage gates.
