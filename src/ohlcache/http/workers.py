@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 START_FAILURE_EXIT_CODE = 3
 """How a worker ends that could not start: another try would fail as well."""
 WORKER_LIFE_SECONDS_MIN = 1.0
-"""A worker that crashes sooner never started, whatever its exit code says."""
+EARLY_DEATHS_MAX = 5
+"""So many workers in a row that died within a second: something is wrong that another try will not mend."""
 
 
 def supervise(work: Callable[[int], None], count: int, telemetry: Telemetry) -> int:
@@ -32,6 +33,7 @@ class _Supervisor:
         self._telemetry = telemetry
         self._numbers: dict[int, int] = {}
         self._born: dict[int, float] = {}
+        self._early_deaths = 0
         self._stopping = False
 
     def run(self, count: int) -> int:
@@ -78,8 +80,10 @@ class _Supervisor:
             if number is None or self._stopping:
                 continue
             code = os.waitstatus_to_exitcode(status)
-            short_lived = time.monotonic() - self._born.pop(pid) < WORKER_LIFE_SECONDS_MIN
-            if code == START_FAILURE_EXIT_CODE or short_lived:
+            early = time.monotonic() - self._born.pop(pid) < WORKER_LIFE_SECONDS_MIN
+            self._early_deaths = self._early_deaths + 1 if early else 0
+            if code == START_FAILURE_EXIT_CODE or self._early_deaths >= EARLY_DEATHS_MAX:
+                self._telemetry.log(Level.ERROR, "workers given up", worker=number, exit_code=code)
                 failed = True
                 self._stop()
                 continue

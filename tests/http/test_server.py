@@ -1,0 +1,191 @@
+"""The server process over real sockets: ready line, graceful stop, ports in use, several workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import closing
+from http.client import HTTPConnection
+from typing import TYPE_CHECKING
+
+import pytest
+
+from ohlcache.domain.errors import ConfigurationError
+from ohlcache.http.server import bind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+PROGRAM = """
+import sys
+from ohlcache.assembly import build_app, build_clock, build_telemetry
+from ohlcache.domain.errors import OhlcacheError
+from ohlcache.http.server import serve
+from ohlcache.settings import load_settings
+
+settings = load_settings()
+clock = build_clock(settings)
+telemetry = build_telemetry(settings, clock)
+try:
+    sys.exit(serve(lambda: build_app(settings, telemetry, clock), telemetry, host=settings.host, port=settings.port,
+                   workers=int(sys.argv[1])))
+except OhlcacheError as exc:
+    print(f"{exc.message} {exc.hint}", file=sys.stderr)
+    sys.exit(1)
+"""
+
+
+class Process:
+    """A server as its operator sees it: what it printed, and where it listens."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.printed: list[str] = []
+
+    def until(self, pattern: str) -> re.Match[str]:
+        """Read lines until one matches."""
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.printed.append(line)
+            found = re.search(pattern, line)
+            if found is not None:
+                return found
+        raise AssertionError(f"ended without {pattern!r}: {self.printed}")
+
+    def ready(self) -> int:
+        return int(self.until(r"^ohlcache \S+ serves sample on http://127\.0\.0\.1:(\d+)$").group(1))
+
+    def end(self) -> int:
+        assert self.process.stderr is not None
+        self.printed += self.process.stderr.readlines()
+        return self.process.wait(timeout=20)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Process]]:
+    """Start server processes on the sample and a memory store; stop every one of them in the end."""
+    started: list[Process] = []
+
+    def run(workers: int = 1, **environment: str) -> Process:
+        wanted = {
+            "PATH": os.environ.get("PATH", ""),  # noqa: TID251 - a process needs one
+            "OHLCACHE_SOURCE": "sample",
+            "OHLCACHE_STORE": "memory",
+            "OHLCACHE_PORT": "0",
+            "OHLCACHE_DATA_DIR": str(tmp_path),
+            **environment,
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(workers)], stderr=subprocess.PIPE, text=True, env=wanted
+        )
+        started.append(Process(process))
+        return started[-1]
+
+    yield run
+    for server in started:
+        if server.process.poll() is None:
+            server.process.terminate()
+            server.end()
+        assert server.process.stderr is not None
+        server.process.stderr.close()
+
+
+def get(port: int, target: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
+        connection.request("GET", target, headers={name.replace("_", "-"): value for name, value in headers.items()})
+        reply = connection.getresponse()
+        return reply.status, {name.lower(): value for name, value in reply.getheaders()}, reply.read()
+
+
+def test_one_line_says_that_it_is_ready_and_sigterm_ends_it_well(start: Callable[..., Process]) -> None:
+    """F6: it answers once the line is out, logs one JSON line per request, and exits 0 on SIGTERM."""
+    server = start()
+    port = server.ready()
+    assert get(port, "/readyz")[0] == 200
+    status, headers, body = get(port, "/api/v2/tickers/AAPL/ohlc?range=1Y", x_request_id="over-the-wire")
+    assert status == 200
+    assert headers["x-cache-source"] == "sample"
+    assert "server" not in headers
+    assert json.loads(body)["count"] > 200
+    server.process.send_signal(signal.SIGTERM)
+    assert server.end() == 0
+    lines = [json.loads(line) for line in server.printed if line.startswith("{")]
+    line = next(line for line in lines if line.get("request_id") == "over-the-wire" and line["event"] == "request")
+    assert line["status"] == 200
+    assert line["tier"] == "sample"
+
+
+def test_an_interrupt_ends_it_well_too(start: Callable[..., Process]) -> None:
+    """Ctrl+C is a graceful stop."""
+    server = start()
+    server.ready()
+    server.process.send_signal(signal.SIGINT)
+    assert server.end() == 0
+
+
+def test_head_and_pipelined_requests_over_the_wire(start: Callable[..., Process]) -> None:
+    """HEAD sends no body, 304 neither, and the connection goes on."""
+    port = start().ready()
+    with closing(HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
+        connection.request("HEAD", "/api/v2/tickers/AAPL/ohlc")
+        bare = connection.getresponse()
+        assert bare.read() == b""
+        connection.request("GET", "/api/v2/tickers/AAPL/ohlc", headers={"If-None-Match": bare.getheader("etag") or ""})
+        same = connection.getresponse()
+        assert (same.status, same.read()) == (304, b"")
+        connection.request("GET", "/api/v2/status")
+        assert connection.getresponse().status == 200
+
+
+def test_a_port_in_use_is_said_so(start: Callable[..., Process]) -> None:
+    """The second server on a port ends with 1 and a sentence that names the setting, also with several workers."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for workers in (1, 2):
+            server = start(workers, OHLCACHE_PORT=port)
+            assert server.end() == 1
+            assert f"Port {port} on 127.0.0.1 is in use. " in server.printed[-1]
+            assert "OHLCACHE_PORT" in server.printed[-1]
+
+
+def test_a_foreign_address_is_said_so() -> None:
+    """An address of another machine cannot be served on."""
+    with pytest.raises(ConfigurationError, match="not an address") as caught:
+        bind("192.0.2.1", 0, 1)
+    assert caught.value.field == "OHLCACHE_HOST"
+
+
+def test_several_workers_answer_on_one_port(start: Callable[..., Process]) -> None:
+    """Each connection may reach another process; a killed one is replaced, and all end together."""
+    server = start(2)
+    port = server.ready()
+    children = [int(pid) for pid in _children_of(server.process.pid)]
+    assert len(children) == 2
+    assert {get(port, "/healthz")[0] for _ in range(10)} == {200}
+    os.kill(children[0], signal.SIGKILL)
+    replaced = server.until("worker replaced|end")
+    assert replaced.group() == "worker replaced"
+    assert {get(port, "/healthz")[0] for _ in range(10)} == {200}
+    server.process.send_signal(signal.SIGTERM)
+    assert server.end() == 0
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_cache_that_cannot_open_ends_the_process(start: Callable[..., Process], tmp_path: Path, workers: int) -> None:
+    """Exit code 1 and no endless restarts."""
+    (tmp_path / "ohlcache.sqlite3").write_bytes(b"this is no database at all" * 100)
+    server = start(workers, OHLCACHE_STORE="sqlite")
+    assert server.end() == 1
+    assert not [line for line in server.printed if "Traceback" in line]
+
+
+def _children_of(pid: int) -> list[str]:
+    from pathlib import Path
+
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
