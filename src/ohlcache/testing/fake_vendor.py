@@ -147,6 +147,8 @@ class FakeVendor:
         candles = tamper(candles, faults)
         kept = candles.time // DAY_SECONDS + date(1970, 1, 1).toordinal()
         listing = None if len(candles) else self.market.listing(series.ticker, now)
+        if listing is not None and not series.resolution.is_daily and listing.overlaps(span):
+            listing = None  # it is that of the daily rows; minutes without a trade do not contradict it
         return VendorAnswer(candles, actions[np.isin(actions.days, kept)], listing)
 
 
