@@ -38,8 +38,8 @@ SECRET_CHARACTERS_MIN = 4
 
 _LOUDNESS = {Level.DEBUG: 10, Level.INFO: 20, Level.WARNING: 30, Level.ERROR: 40}
 _CREDENTIAL = re.compile(
-    r"(?i)((?:token|api[-_]?key|secret|password|authorization)[\"']?\s*[=:]\s*[\"']?(?:bearer |token )?)"
-    r"[^\s\"'&,;}]{4,}"
+    r"(?i)((?:token|api[-_]?key|secret|password|authorization)[\\\"']*\s*[=:]\s*[\\\"']*(?:bearer |token )?)"
+    r"[^\s\\\"'&,;}]{4,}"
 )
 
 
