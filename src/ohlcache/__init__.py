@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from ohlcache.ports import TickerInfo
     from ohlcache.service.read_through import Backfilled, CacheStatus, Invalidated, SessionReport
 
-__version__ = "0.1.0"
+from ohlcache.version import __version__
 
 __all__ = [
     "Backfilled",

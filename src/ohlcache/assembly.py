@@ -9,7 +9,6 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ohlcache import __version__
 from ohlcache.adapters.calendar import load_xnys
 from ohlcache.adapters.clock import SystemClock
 from ohlcache.adapters.telemetry import StandardTelemetry
@@ -20,6 +19,7 @@ from ohlcache.service.guarded_store import GuardedStore
 from ohlcache.service.memory_tier import MemoryTier
 from ohlcache.service.read_through import ReadThrough
 from ohlcache.settings import LogFormat, Settings, Source, StoreEngine
+from ohlcache.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

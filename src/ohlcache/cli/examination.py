@@ -12,7 +12,6 @@ from enum import StrEnum
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from ohlcache import __version__
 from ohlcache.adapters.calendar import load_xnys
 from ohlcache.adapters.clock import SystemClock
 from ohlcache.assembly import build_clock, build_telemetry, build_vendors, open_store
@@ -22,6 +21,7 @@ from ohlcache.domain.errors import OhlcacheError, TickerNotFound, VendorError
 from ohlcache.domain.market_time import NEW_YORK, market_date
 from ohlcache.ports import Lease
 from ohlcache.settings import Settings, Source, StoreEngine
+from ohlcache.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ohlcache import __version__
 from ohlcache.cli.exit_codes import ExitCode, exit_code_of
 from ohlcache.domain.errors import OhlcacheError
+from ohlcache.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
