@@ -18,6 +18,8 @@ from ohlcache.domain.errors import BadVendorCredentials, ConfigurationError
 from ohlcache.ports import Level
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from ohlcache.ports import Clock, Telemetry
 
 REFERENCE_PREFIX = "secretsmanager:"
@@ -94,7 +96,10 @@ def _value_in(text: object, reference: SecretReference, resource: Resource) -> s
 
 
 class SecretKey:
-    """A vendor's key that lives in Secrets Manager; a VendorKey. It does not show in ``repr``."""
+    """A vendor's key that lives in Secrets Manager; a VendorKey. It does not show in ``repr``.
+
+    ``conceal`` is told every key that was read, so that no log line ever shows it.
+    """
 
     def __init__(
         self,
@@ -103,6 +108,7 @@ class SecretKey:
         region: str | None,
         clock: Clock,
         telemetry: Telemetry,
+        conceal: Callable[[Iterable[str]], None] = lambda _: None,
         endpoint_url: str | None = None,
     ) -> None:
         self._reference = reference
@@ -110,6 +116,7 @@ class SecretKey:
         self._endpoint_url = endpoint_url
         self._clock = clock
         self._telemetry = telemetry
+        self._conceal = conceal
         self._key: str | None = None
         self._read_at = 0.0
         self._reading = asyncio.Lock()
@@ -123,6 +130,7 @@ class SecretKey:
             age = self._clock.now() - self._read_at
             if self._key is None or (refresh and age >= REFRESH_SECONDS_MIN):
                 self._key = await self._read()
+                self._conceal([self._key])
                 self._read_at = self._clock.now()
             return self._key
 
