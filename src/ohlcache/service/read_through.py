@@ -324,9 +324,10 @@ class ReadThrough:
             *(self._coverer.cover(need, vendor, lock) for need, lock in zip(needs, locks, strict=True)),
             return_exceptions=True,
         )
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                raise outcome
+        failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+        if failures:
+            # A failure that ends the request goes first: a refused ledger is not asked for again on another way.
+            raise min(failures, key=lambda failure: isinstance(failure, WORTH_ANOTHER_WAY))
         return [outcome for outcome in outcomes if isinstance(outcome, Covered)]
 
     async def _from_older(
