@@ -9,6 +9,7 @@ export default defineConfig({
     outDir: '../src/ohlcache/http/static',
     emptyOutDir: true,
     target: ['chrome120', 'firefox121', 'safari17'],
+    modulePreload: { polyfill: false },
     // The font is a file of its own: inlined it would delay the first paint.
     assetsInlineLimit: 0,
   },

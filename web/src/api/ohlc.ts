@@ -85,20 +85,27 @@ export function ohlcPath(request: OhlcRequest): string {
 
 async function fetchOhlc(request: OhlcRequest, signal: AbortSignal): Promise<Answer> {
   const { body, headers, elapsedMs } = await getJson<OhlcBody>(ohlcPath(request), signal, COLUMNS);
-  return { ...body, provenance: readProvenance(headers, elapsedMs, Date.now()) };
+  return { ...body, provenance: readProvenance(headers, body.cache_expires_at, elapsedMs, Date.now()) };
 }
 
-export function readProvenance(headers: Headers, elapsedMs: number, now: number): Provenance {
-  const ttl = /(?:^|;)\s*ttl=(-?\d+)/.exec(headers.get('Cache-Status') ?? '')?.[1];
+export function readProvenance(headers: Headers, expiresAt: string, elapsedMs: number, now: number): Provenance {
   return {
     tier: headers.get('X-Cache-Source') ?? 'unknown',
     ageSeconds: Number(headers.get('X-Cache-Age') ?? 0),
     receivedAtMs: now,
     cacheKey: headers.get('X-Cache-Key'),
     degraded: headers.get('X-Cache-Degraded') === 'true',
-    freshForSeconds: ttl === undefined ? null : Math.max(0, Number(ttl)),
+    freshForSeconds: freshForSeconds(headers, expiresAt),
     elapsedMs,
   };
+}
+
+/** By the server's clock, never this machine's: a hit says its time to live, a miss by when it expires. */
+function freshForSeconds(headers: Headers, expiresAt: string): number | null {
+  const ttl = /(?:^|;)\s*ttl=(-?\d+)/.exec(headers.get('Cache-Status') ?? '')?.[1];
+  if (ttl !== undefined) return Math.max(0, Number(ttl));
+  const seconds = (Date.parse(expiresAt) - Date.parse(headers.get('Date') ?? '')) / 1000;
+  return seconds > 0 ? seconds : null;
 }
 
 /** How long after its arrival an answer is asked for again; false when nothing is known to change it. */

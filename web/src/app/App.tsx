@@ -9,6 +9,7 @@ import { adjustmentRefusal, resolutionRefusal, tooMany } from '../features/contr
 import { Controls } from '../features/controls/Controls';
 import { HelpSheet } from '../features/help/HelpSheet';
 import { Inside } from '../features/inside/Inside';
+import { Notes } from '../features/provenance/Notes';
 import { noteTicker } from '../features/search/recent';
 import { TickerSearch } from '../features/search/TickerSearch';
 import { nextTheme, setTheme, theme } from '../features/theme/theme';
@@ -225,6 +226,14 @@ export function App() {
             </button>
           </div>
         </div>
+        {several && status !== undefined && (
+          <Notes
+            dataUntil={status.data_until}
+            synthetic={status.resolutions[resolution]?.synthetic === true}
+            fallback={null}
+            formats={formats}
+          />
+        )}
         <div className="tiles" data-testid="tiles" data-count={tickers.length}>
           {tickers.map((ticker, index) => (
             <Tile

@@ -5,7 +5,7 @@ import { useEffect, useMemo } from 'react';
 
 import { accessKey } from '../api/accessKey';
 import { Unreachable } from '../api/errors';
-import type { OhlcRequest } from '../api/ohlc';
+import type { Answer, OhlcRequest } from '../api/ohlc';
 import { tickersQuery } from '../api/tickers';
 import { Chart } from '../features/chart/Chart';
 import { Skeleton } from '../features/chart/Skeleton';
@@ -70,7 +70,14 @@ export function Tile(props: TileProps) {
           </button>
         )}
       </div>
-      {answer !== undefined && <Notes answer={answer} formats={formats} />}
+      {answer !== undefined && (
+        <Notes
+          dataUntil={several ? null : answer.data_until}
+          synthetic={!several && answer.synthetic}
+          fallback={answer.resolution_fallback ? fallbackWords(answer) : null}
+          formats={formats}
+        />
+      )}
       <Bar {...props} candles={candles} />
       <div className="tile-chart">
         <div className="tile-progress" data-on={candles.loading && answer !== undefined} aria-hidden="true" />
@@ -102,6 +109,10 @@ function Headline({ ticker, candles, formats, request }: { ticker: string; candl
       )}
     </div>
   );
+}
+
+function fallbackWords(answer: Answer): string {
+  return answer.fallback_message ?? `Shown instead: ${RESOLUTION_NAMES[answer.resolution]} candles.`;
 }
 
 function spanWords(request: OhlcRequest): string {

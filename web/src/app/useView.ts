@@ -20,9 +20,10 @@ let parsed: View;
 
 /** The view of the address of now; the same object as long as the address stays the same. */
 function current(): View {
-  if (parsedFrom !== location.search) {
-    parsedFrom = location.search;
-    parsed = parseView(location.search, recall('ticker') ?? FIRST_TICKER);
+  const address = location.pathname + location.search;
+  if (parsedFrom !== address) {
+    parsedFrom = address;
+    parsed = parseView(location.pathname, location.search, recall('ticker') ?? FIRST_TICKER);
   }
   return parsed;
 }
@@ -31,7 +32,7 @@ function current(): View {
 export function useView(): [View, (change: Partial<View>, replace?: boolean) => void] {
   const view = useSyncExternalStore(subscribe, current);
   const change = useCallback((part: Partial<View>, replace = false) => {
-    const address = `${location.pathname}${viewSearch({ ...current(), ...part })}`;
+    const address = `/${viewSearch({ ...current(), ...part })}`;
     if (address === location.pathname + location.search) return;
     if (replace) history.replaceState(null, '', address);
     else history.pushState(null, '', address);

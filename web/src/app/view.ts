@@ -24,10 +24,10 @@ export function normaliseTicker(text: string): string | null {
   return TICKER.test(ticker) ? ticker : null;
 }
 
-/** Read the view from the query of an address; whatever is missing or impossible takes its default. */
-export function parseView(search: string, defaultTicker: string): View {
+/** Read the view from an address (`/?ticker=AAPL&…`, or `/AAPL`); what is missing or impossible takes its default. */
+export function parseView(path: string, search: string, defaultTicker: string): View {
   const query = new URLSearchParams(search);
-  const tickers = (query.get('ticker') ?? '')
+  const tickers = (query.get('ticker') ?? path.slice(1))
     .split(',')
     .map(normaliseTicker)
     .filter((ticker) => ticker !== null);

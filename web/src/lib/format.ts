@@ -5,6 +5,8 @@ const DAY_MS = 86_400_000;
 export interface Formats {
   locale: string;
   price(value: number, decimals: number): string;
+  /** A candle's own price: cents at least, and what lies beyond them. */
+  exact(value: number): string;
   integer(value: number): string;
   compact(value: number): string;
   percent(value: number): string;
@@ -37,10 +39,12 @@ export function formatsFor(locale: string): Formats {
   const monthShort = date({ month: 'short' });
   const time = date({ hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
   const at = (format: Intl.DateTimeFormat) => (seconds: number) => format.format(seconds * 1000);
+  const exact = new Intl.NumberFormat(locale, { minimumFractionDigits: 2, maximumFractionDigits: EXACT_DECIMALS });
   const fixed = cached((decimals: number) => decimalFormat(locale, decimals, 'auto'));
   const signedFixed = cached((decimals: number) => decimalFormat(locale, decimals, 'exceptZero'));
   return {
     locale,
+    exact: (value) => exact.format(value),
     price: (value, decimals) => fixed(decimals).format(value),
     integer: (value) => integer.format(value),
     compact: (value) => compact.format(value),
@@ -125,18 +129,10 @@ export function agoChangesInMs(seconds: number): number {
   return seconds < 3600 ? 60_000 - ((seconds * 1000) % 60_000) : Math.min(3_600_000, DAY_MS);
 }
 
-/** The decimals that show every price of a series exactly: 2 where cents do, else up to 6. */
-export function decimalsFor(prices: ArrayLike<number>): number {
-  let decimals = 2;
-  const step = Math.max(1, Math.floor(prices.length / 400));
-  let largest = 0;
-  for (let index = 0; index < prices.length; index += step) {
-    const price = prices[index] ?? 0;
-    largest = Math.max(largest, Math.abs(price));
-    while (decimals < 6 && Math.abs(price * 10 ** decimals - Math.round(price * 10 ** decimals)) > 1e-6) decimals += 1;
-  }
-  // Adjusted prices have endless decimals; nobody reads more than four of them, or two beyond a thousand.
-  if (decimals <= 2) return 2;
-  if (largest >= 1000) return 2;
-  return largest >= 1 ? Math.min(4, decimals) : 6;
+/** Decimals on the price axis and of differences: cents, unless the prices themselves are cents. */
+export function decimalsFor(largest: number): number {
+  return largest >= 1 ? 2 : 4;
 }
+
+/** Decimals at most of a price read off exactly; adjusted prices have endless ones, and nobody reads a fifth. */
+export const EXACT_DECIMALS = 4;

@@ -34,6 +34,7 @@ export function Chart({ label, summary, data, viewKey, theme, formats, dimmed, o
   const [chart, setChart] = useState<CandleChart | null>(null);
   const older = useRef(onOlderWanted);
   const shownKey = useRef<string | null>(null);
+  const painted = useRef(theme);
 
   useEffect(() => {
     older.current = onOlderWanted;
@@ -76,7 +77,8 @@ export function Chart({ label, summary, data, viewKey, theme, formats, dimmed, o
   }, [chart, data, viewKey]);
 
   useLayoutEffect(() => {
-    chart?.repaint();
+    if (painted.current !== theme) chart?.repaint();
+    painted.current = theme;
   }, [chart, theme]);
 
   const onKeyDown = (event: KeyboardEvent): void => {

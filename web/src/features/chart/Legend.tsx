@@ -16,12 +16,11 @@ export function Legend({ chart, data, formats }: { chart: CandleChart | null; da
   if (bar === undefined) return null;
   const before = bars[index - 1]?.close ?? bar.open;
   const change = bar.close - before;
-  const price = (value: number): string => formats.price(value, decimals);
   const values: [string, string, string][] = [
-    ['O', 'Open', price(bar.open)],
-    ['H', 'High', price(bar.high)],
-    ['L', 'Low', price(bar.low)],
-    ['C', 'Close', price(bar.close)],
+    ['O', 'Open', formats.exact(bar.open)],
+    ['H', 'High', formats.exact(bar.high)],
+    ['L', 'Low', formats.exact(bar.low)],
+    ['C', 'Close', formats.exact(bar.close)],
     ['V', 'Volume', formats.integer(bar.volume)],
   ];
   return (
@@ -39,7 +38,7 @@ export function Legend({ chart, data, formats }: { chart: CandleChart | null; da
           <dd data-testid={`legend-${name.toLowerCase()}`}>{value}</dd>
         </div>
       ))}
-      <div>
+      <div className="legend-change">
         <dt className="visually-hidden">Change</dt>
         <dd data-testid="legend-change" data-direction={change < 0 ? 'down' : 'up'}>
           {formats.signed(change, decimals)} ({formats.percent(before === 0 ? 0 : change / before)})

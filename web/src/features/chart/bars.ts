@@ -37,7 +37,7 @@ export function barsOf(pages: readonly Answer[]): Bars {
   return {
     bars,
     intraday: newest !== undefined && newest.resolution !== 'D',
-    decimals: decimalsFor(bars.map((bar) => bar.close)),
+    decimals: decimalsFor(bars.reduce((largest, bar) => Math.max(largest, bar.high), 0)),
   };
 }
 

@@ -30,6 +30,12 @@ const CANDLES_VISIBLE_LEAST = 5;
 /** Older candles are asked for when fewer than this many screens are left of the view. */
 const OLDER_WITHIN_SCREENS = 0.25;
 const EDGE_BARS = 0.5;
+/** Room left and right of everything: an axis label is centred on its candle. */
+const EDGE_PX = 20;
+const PRICE_AXIS_PX = 64;
+/** A fling goes on for a moment after the finger has left. */
+const HAND_LINGERS_MS = 1000;
+const HAND_EVENTS = ['wheel', 'pointerdown', 'pointermove', 'touchmove'] as const;
 
 export interface ChartListener {
   /** The reader moved the view; `fromEnd` counts bars from the newest one, so charts of unequal length stay in step. */
@@ -48,7 +54,8 @@ export class CandleChart {
   readonly #glide: Glide;
   #data: Bars = { bars: [], intraday: false, decimals: 2 };
   #palette: Palette;
-  #silent = false;
+  /** Until when a change of the view is the reader's own doing; the library reports every change alike. */
+  #drivenUntil = 0;
   #hoverFromCode = false;
 
   constructor(
@@ -57,7 +64,9 @@ export class CandleChart {
     private readonly listener: ChartListener,
   ) {
     this.#palette = readPalette(container);
-    this.api = createChart(container, this.#options());
+    // The size at once, not when the observer first calls: the view is set before that.
+    const { clientWidth: width, clientHeight: height } = container;
+    this.api = createChart(container, { ...this.#options(), width, height });
     this.#candles = this.api.addSeries(CandlestickSeries, { priceLineVisible: false, lastValueVisible: true });
     this.#candles.priceScale().applyOptions({ scaleMargins: { top: 0.12, bottom: VOLUME_SHARE + 0.04 } });
     this.#volumes = this.api.addSeries(HistogramSeries, {
@@ -79,10 +88,16 @@ export class CandleChart {
     this.api.subscribeCrosshairMove(this.#onCrosshair);
     this.api.timeScale().subscribeVisibleLogicalRangeChange(this.#onRange);
     container.dataset['animating'] = 'false';
+    for (const event of HAND_EVENTS) {
+      container.addEventListener(event, this.#onHand, { passive: true });
+    }
   }
 
   destroy(): void {
     this.#glide.stop();
+    for (const event of HAND_EVENTS) {
+      this.container.removeEventListener(event, this.#onHand);
+    }
     this.api.remove();
   }
 
@@ -99,12 +114,10 @@ export class CandleChart {
     this.#candles.applyOptions({
       priceFormat: { type: 'custom', minMove: 10 ** -data.decimals, formatter: this.#price },
     });
-    this.#silent = true;
+    this.#drivenUntil = 0;
     this.#fill();
     if (fit || before.bars.length === 0) this.#setRange(this.#everything());
-    this.#silent = false;
     this.container.dataset['candles'] = String(data.bars.length);
-    this.#onRange(this.#range());
   }
 
   /** Draw anew with the style sheet's colours of now. */
@@ -112,11 +125,7 @@ export class CandleChart {
     this.#palette = readPalette(this.container);
     this.api.applyOptions(this.#options());
     this.#candles.applyOptions(this.#candleColours());
-    this.#silent = true;
-    const range = this.#range();
     this.#fill();
-    if (range !== null) this.#setRange(range);
-    this.#silent = false;
   }
 
   /** Let the library measure its text again, once the typeface is there. */
@@ -179,11 +188,17 @@ export class CandleChart {
   /** Follow another chart's view, counted from the newest candle. */
   follow(range: LogicalRange, itsBars: number): void {
     const shift = this.#data.bars.length - itsBars;
-    this.#silent = true;
-    this.#setRange({ from: range.from + shift, to: range.to + shift });
-    this.#silent = false;
-    this.#askForOlder(this.#range());
+    const followed = { from: range.from + shift, to: range.to + shift };
+    this.#drivenUntil = 0;
+    this.#setRange(followed);
+    this.#askForOlder(followed);
   }
+
+  readonly #onHand = (event: Event): void => {
+    if (event.type === 'pointermove' && (event as PointerEvent).buttons === 0) return;
+    this.#drivenUntil = performance.now() + HAND_LINGERS_MS;
+    if (event.type === 'wheel' || event.type === 'pointerdown') this.#glide.stop();
+  };
 
   readonly #price = (value: number): string => this.formats.price(value, this.#data.decimals);
 
@@ -199,22 +214,25 @@ export class CandleChart {
     if (range === null) return;
     this.container.dataset['from'] = range.from.toFixed(2);
     this.container.dataset['to'] = range.to.toFixed(2);
-    if (this.#silent) return;
+    if (this.#glide.target === null && performance.now() > this.#drivenUntil) return;
     this.listener.onView(range, this.#data.bars.length);
     this.#askForOlder(range);
   };
 
-  #askForOlder(range: LogicalRange | null): void {
-    if (range === null || this.#data.bars.length === 0) return;
+  #askForOlder(range: LogicalRange): void {
+    if (this.#data.bars.length === 0) return;
     // A whole view at rest begins at the first candle: only a view beyond it, or close to it while zoomed in, asks.
     const all = this.#everything();
     const zoomedIn = range.to - range.from < (all.to - all.from) * 0.9;
-    const edge = zoomedIn ? (range.to - range.from) * OLDER_WITHIN_SCREENS : -1;
+    const edge = zoomedIn ? (range.to - range.from) * OLDER_WITHIN_SCREENS : all.from - 1;
     if (range.from < edge) this.listener.onOlderWanted();
   }
 
   #everything(): LogicalRange {
-    return { from: -EDGE_BARS, to: Math.max(CANDLES_VISIBLE_LEAST, this.#data.bars.length - 1 + EDGE_BARS) };
+    const last = Math.max(CANDLES_VISIBLE_LEAST, this.#data.bars.length - 1);
+    const width = Math.max(EDGE_PX * 4, this.container.clientWidth - PRICE_AXIS_PX);
+    const edge = EDGE_BARS + (last * EDGE_PX) / width;
+    return { from: -edge, to: last + edge };
   }
 
   #range(): LogicalRange | null {
@@ -280,11 +298,12 @@ export class CandleChart {
       },
       grid: { vertLines: { visible: false }, horzLines: { color: colours.line } },
       crosshair: { mode: CrosshairMode.Magnet, vertLine: line, horzLine: line },
-      rightPriceScale: { borderVisible: false, minimumWidth: 64 },
+      rightPriceScale: { borderVisible: false, minimumWidth: PRICE_AXIS_PX, entireTextOnly: true },
       timeScale: {
         borderColor: colours.line,
         rightOffset: 0,
         minBarSpacing: 0.001,
+        lockVisibleTimeRangeOnResize: true,
         enableConflation: true,
         secondsVisible: false,
         tickMarkFormatter: this.#tick,

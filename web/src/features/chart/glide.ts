@@ -61,8 +61,14 @@ export class Glide {
   }
 
   #finish(end: LogicalRange): void {
+    this.#target = end;
     this.apply(end);
-    this.#target = null;
-    this.moving(false);
+    // The chart tells of the last move in the next frame; until then it still is this glide's.
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = requestAnimationFrame(() => {
+        this.#target = null;
+        this.moving(false);
+      });
+    });
   }
 }

@@ -44,7 +44,7 @@ export function Badge({ answer, formats }: { answer: Answer; formats: Formats })
         <span className="badge-tier" data-kind={kind} data-testid="tier" title={`${sourceName(provenance.tier)}: ${TIER_MEANING[kind]}`}>
           {sourceName(provenance.tier)}
         </span>
-        <span data-testid="age">Data from {ago(age)}</span>
+        <span className="badge-age" data-testid="age">Data from {ago(age)}</span>
         <span className="badge-grade" data-testid="completeness">
           <Icon name={whole.grade === 'complete' ? 'check' : 'warn'} size={15} />
           {whole.short}

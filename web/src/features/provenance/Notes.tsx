@@ -1,29 +1,25 @@
 import './notes.css';
 
-import type { Answer } from '../../api/ohlc';
 import type { Formats } from '../../lib/format';
 import { marketDate, wallSeconds } from '../../lib/newYork';
-import { RESOLUTION_NAMES } from '../../lib/resolution';
+
+interface NotesProps {
+  /** Where the source's data ends; null for a live source. */
+  dataUntil: string | null;
+  synthetic: boolean;
+  /** Why other candles than those asked for are shown. */
+  fallback: string | null;
+  formats: Formats;
+}
 
 /** What a reader has to know about these candles, said plainly. */
-export function Notes({ answer, formats }: { answer: Answer; formats: Formats }) {
+export function Notes({ dataUntil, synthetic, fallback, formats }: NotesProps) {
   const notes: { id: string; text: string }[] = [];
-  if (answer.data_until !== null) {
-    const day = formats.dayLong(wallSeconds(marketDate(answer.data_until)));
-    notes.push({ id: 'data-until', text: `Sample data: it ends on ${day}.` });
+  if (dataUntil !== null) {
+    notes.push({ id: 'data-until', text: `Sample data: it ends on ${formats.dayLong(wallSeconds(marketDate(dataUntil)))}.` });
   }
-  if (answer.synthetic) {
-    notes.push({
-      id: 'synthetic',
-      text: 'Synthetic intraday: these candles are derived from daily ones, not recorded.',
-    });
-  }
-  if (answer.resolution_fallback) {
-    notes.push({
-      id: 'fallback',
-      text: answer.fallback_message ?? `Shown instead: ${RESOLUTION_NAMES[answer.resolution]} candles.`,
-    });
-  }
+  if (synthetic) notes.push({ id: 'synthetic', text: 'Synthetic intraday: derived from daily candles, not recorded.' });
+  if (fallback !== null) notes.push({ id: 'fallback', text: fallback });
   if (notes.length === 0) return null;
   return (
     <ul className="notes" data-testid="notes">
