@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import socket
-import subprocess
-import sys
 from contextlib import closing
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING
 
 import pytest
+from http_process import Process, end, get, launch
 
 from ohlcache.domain.errors import ConfigurationError
 from ohlcache.http.server import bind
@@ -22,85 +20,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-PROGRAM = """
-import sys
-from ohlcache.assembly import build_app, build_clock, build_telemetry
-from ohlcache.domain.errors import OhlcacheError
-from ohlcache.http.server import serve
-from ohlcache.settings import load_settings
-
-settings = load_settings()
-clock = build_clock(settings)
-telemetry = build_telemetry(settings, clock)
-try:
-    sys.exit(serve(lambda: build_app(settings, telemetry, clock), telemetry, host=settings.host, port=settings.port,
-                   workers=int(sys.argv[1])))
-except OhlcacheError as exc:
-    print(f"{exc.message} {exc.hint}", file=sys.stderr)
-    sys.exit(1)
-"""
-
-
-class Process:
-    """A server as its operator sees it: what it printed, and where it listens."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process = process
-        self.printed: list[str] = []
-
-    def until(self, pattern: str) -> re.Match[str]:
-        """Read lines until one matches."""
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
-            self.printed.append(line)
-            found = re.search(pattern, line)
-            if found is not None:
-                return found
-        raise AssertionError(f"ended without {pattern!r}: {self.printed}")
-
-    def ready(self) -> int:
-        return int(self.until(r"^ohlcache \S+ serves sample on http://127\.0\.0\.1:(\d+)$").group(1))
-
-    def end(self) -> int:
-        assert self.process.stderr is not None
-        self.printed += self.process.stderr.readlines()
-        return self.process.wait(timeout=20)
-
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Process]]:
-    """Start server processes on the sample and a memory store; stop every one of them in the end."""
+    """Start server processes; stop every one of them in the end."""
     started: list[Process] = []
 
     def run(workers: int = 1, **environment: str) -> Process:
-        wanted = {
-            "PATH": os.environ.get("PATH", ""),  # noqa: TID251 - a process needs one
-            "OHLCACHE_SOURCE": "sample",
-            "OHLCACHE_STORE": "memory",
-            "OHLCACHE_PORT": "0",
-            "OHLCACHE_DATA_DIR": str(tmp_path),
-            **environment,
-        }
-        process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM, str(workers)], stderr=subprocess.PIPE, text=True, env=wanted
-        )
-        started.append(Process(process))
+        started.append(launch(tmp_path, workers, **environment))
         return started[-1]
 
     yield run
     for server in started:
-        if server.process.poll() is None:
-            server.process.terminate()
-            server.end()
-        assert server.process.stderr is not None
-        server.process.stderr.close()
-
-
-def get(port: int, target: str, **headers: str) -> tuple[int, dict[str, str], bytes]:
-    with closing(HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
-        connection.request("GET", target, headers={name.replace("_", "-"): value for name, value in headers.items()})
-        reply = connection.getresponse()
-        return reply.status, {name.lower(): value for name, value in reply.getheaders()}, reply.read()
+        end(server)
 
 
 def test_one_line_says_that_it_is_ready_and_sigterm_ends_it_well(start: Callable[..., Process]) -> None:

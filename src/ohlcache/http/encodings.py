@@ -162,9 +162,12 @@ def _json_columns(answer: Answer) -> bytes:
 
 
 def _csv(answer: Answer) -> bytes:
-    rows = zip(dates_of(answer), *_columns(answer), strict=True)
-    lines = [f"{date},{first!r},{high!r},{low!r},{last!r},{volume}\n" for date, first, high, low, last, volume in rows]
-    return CSV_HEADER + "".join(lines).encode()
+    if not len(answer.candles):
+        return CSV_HEADER
+    # The JSON encoder writes a whole column at once, several times as fast as Python writes number by number.
+    dates = ",".join(dates_of(answer)).encode().split(b",")
+    columns = [_encode_json(column)[1:-1].split(b",") for column in _columns(answer)]
+    return CSV_HEADER + b"\n".join(map(b",".join, zip(dates, *columns, strict=True))) + b"\n"
 
 
 def _arrow(answer: Answer) -> bytes:

@@ -65,10 +65,6 @@ class Encoder:
         made, _ = await self._flights.do((id(answer), form, coding), make)
         return made
 
-    async def drain(self) -> None:
-        """Wait for what is being made."""
-        await self._flights.drain()
-
     def _keep(self, answer: Answer, form: Format, coding: Coding, made: Representation) -> Representation:
         answer.representations[f"{form}.{made.coding}"] = made.body
         answer.representations[f"{form}.{made.coding}.etag"] = made.etag
