@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ohlcache.ports import Clock, Telemetry
 
 REFERENCE_PREFIX = "secretsmanager:"
-REFRESH_SECONDS_MIN = 5.0
+REFRESH_SECONDS_MIN = 1.0
 """A hundred requests that are refused at once ask Secrets Manager once."""
 ATTEMPTS_MAX = 2
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from mangum import Mangum
 from pydantic import SecretStr
 
-from ohlcache.version import __version__
 from ohlcache.adapters.aws_clients import ClientKey, client_of
 from ohlcache.adapters.calendar import load_xnys
 from ohlcache.adapters.secrets import SecretReference, read_secret
@@ -24,6 +23,7 @@ from ohlcache.domain.errors import ConfigurationError
 from ohlcache.http.app import HttpOptions, create_app
 from ohlcache.ports import Level
 from ohlcache.settings import Settings, StoreEngine, load_settings
+from ohlcache.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
