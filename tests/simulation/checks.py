@@ -1,0 +1,498 @@
+"""What must hold, checked as it happens: every answer, every write, every lease, every vendor call.
+
+A check that fails raises Violation; the run then prints its seed and how to replay it.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ohlcache.domain.adjustment import Adjustment
+from ohlcache.domain.coverage import SessionState
+from ohlcache.domain.errors import OhlcacheError, QuotaExceeded, StoreError, TickerNotFound
+from ohlcache.domain.resolution import Resolution
+from ohlcache.domain.series import Series
+from ohlcache.ports import Lease
+
+from .nodes import ASK
+from .truth import FAR_FUTURE, UNIX_EPOCH_ORDINAL, UNKNOWN_TICKER, Action, adjusted
+from .weather import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ohlcache.domain.answer import Answer, Served
+    from ohlcache.domain.candles import Candles
+    from ohlcache.domain.chunks import Chunk
+    from ohlcache.domain.request import CandleRequest
+    from ohlcache.domain.span import Span
+    from ohlcache.ports import LeaseTaken
+
+    from .nodes import Ask, Node
+    from .store import StoreServer
+    from .truth import Truth
+    from .vendor import VendorServer
+    from .virtual_loop import VirtualLoop
+    from .weather import Weather
+
+FORMING_BELIEVED_SECONDS = 300.0
+EMPTY_BELIEVED_SECONDS = (300.0, 86_400.0)
+SLACK_SECONDS = 2.0
+WAIT_BEFORE_DISPLACING_SECONDS = 3.0
+WAIT_BEFORE_GOING_ON_SECONDS = 6.0
+UNSETTLED_SESSIONS_MAX = 10
+LEDGERS_MAX = 128
+BUDGET_SECONDS = 90.0
+
+
+class Violation(AssertionError):
+    """A promise was broken."""
+
+
+@dataclass(slots=True, eq=False)
+class Fetch:
+    """One attempt to fill a gap: which lease it has, what it read under it, what it asked."""
+
+    node: Node
+    key: str
+    lease: Lease | None = None
+    store_failed: bool = False
+    taken_at: dict[int, float] = field(default_factory=dict)
+    """When this fetch first heard of each fence of another holder."""
+    read: Sequence[Chunk] | None = None
+    """What a strongly consistent read showed after the lease was won."""
+    spans: list[Span] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One call to the vendor that is under way."""
+
+    node: Node
+    series: Series
+    span: Span
+    fetch: Fetch | None
+
+
+FETCH: ContextVar[Fetch | None] = ContextVar("fetch", default=None)
+
+
+@dataclass(slots=True, eq=False)
+class Checks:
+    """Every check of one run."""
+
+    loop: VirtualLoop
+    truth: Truth
+    weather: Weather
+    final_life_seconds: float
+    store: StoreServer = field(init=False)
+    vendor: VendorServer = field(init=False)
+    skew_spread_seconds: float = 0.0
+    under_way: list[Call] = field(default_factory=list)
+    checked: set[tuple[Series, str]] = field(default_factory=set)
+    answers: int = 0
+    complete_answers: int = 0
+    refusals: int = 0
+    longest_seconds: float = 0.0
+
+    # --- leases --------------------------------------------------------------------------------------------------
+
+    def acquiring(self, node: Node, key: str, displacing: int | None) -> Fetch:
+        """A node asks for a lease: it displaces a holder only after having waited for it."""
+        fetch = FETCH.get()
+        if fetch is None or fetch.key != key or fetch.node is not node:
+            fetch = Fetch(node, key)
+            FETCH.set(fetch)
+        if displacing is not None:
+            heard_at = fetch.taken_at.get(displacing)
+            if heard_at is None or self.loop.time() < heard_at + WAIT_BEFORE_DISPLACING_SECONDS - 1e-3:
+                raise Violation(f"{node.name} displaces fence {displacing} of {key} after {self.loop.time() - (heard_at or 0.0):.4f} s")
+        return fetch
+
+    def acquired(self, node: Node, fetch: Fetch, got: Lease | LeaseTaken) -> None:
+        """A node has heard who has the lease."""
+        if isinstance(got, Lease):
+            fetch.lease, fetch.read = got, None
+        else:
+            fetch.taken_at.setdefault(got.fence, self.loop.time())
+
+    def releasing(self, node: Node, lease: Lease) -> None:
+        """A node gives a lease back: its own."""
+        fetch = FETCH.get()
+        if fetch is None or fetch.lease is not lease:
+            raise Violation(f"{node.name} releases a lease of {lease.key} that it does not have")
+
+    def read_strongly(self, node: Node, series: Series, chunks: Sequence[Chunk]) -> None:
+        """A strongly consistent read came back."""
+        fetch = FETCH.get()
+        if fetch is not None and fetch.lease is not None:
+            fetch.read = chunks
+
+    def store_failed(self, node: Node, what: str, *, strongly: bool) -> None:
+        """A node was told that the store failed."""
+        fetch = FETCH.get()
+        if fetch is not None:
+            fetch.store_failed = True
+
+    # --- vendor calls --------------------------------------------------------------------------------------------
+
+    def calling(self, node: Node, series: Series, span: Span) -> Call:
+        """A node is about to call the vendor: it must have the right to, and a reason."""
+        now = self.loop.time()
+        ask, fetch = ASK.get(), FETCH.get()
+        if ask is not None and series in ask.refused_series:
+            raise Violation(f"{node.name} asks for {series} {span} after the vendor refused this very request with 429")
+        broken = node.breaker.state.state != "closed" or now < node.breaker_closed_at + BUDGET_SECONDS
+        excused = broken or (fetch is not None and fetch.store_failed)
+        if fetch is None or fetch.lease is None:
+            waited = fetch is not None and fetch.taken_at and min(fetch.taken_at.values())
+            long_enough = bool(waited) and now >= float(waited) + WAIT_BEFORE_GOING_ON_SECONDS - 1e-3
+            if not (excused or long_enough):
+                raise Violation(f"{node.name} asks for {series} {span} without a lease: {fetch}")
+        elif not excused:
+            if fetch.read is None:
+                raise Violation(f"{node.name} asks for {series} {span} without having read once more under its lease")
+            self._needed(node, fetch, series, span)
+        if fetch is not None:
+            fetch.spans.append(span)
+        call = Call(node, series, span, fetch)
+        for other in self.under_way:
+            if other.node is node and other.series == series and other.fetch is not fetch:
+                self._both_needed(call, other)
+        self.under_way.append(call)
+        return call
+
+    def called(self, node: Node, call: Call, failure: OhlcacheError | None) -> None:
+        """A call was answered."""
+        ask = ASK.get()
+        if isinstance(failure, QuotaExceeded) and ask is not None:
+            ask.refused_series.add(call.series)
+
+    def ended(self, call: Call) -> None:
+        """A call is over."""
+        self.under_way.remove(call)
+
+    def _needed(self, node: Node, fetch: Fetch, series: Series, span: Span) -> None:
+        """Both ends of the span were missing when the lease was won: nothing that is held is fetched again."""
+        if any(known.covers(span) for known in fetch.spans):
+            return  # an edge of an answer that was cut off, asked for again
+        now = node.clock.now()
+        sessions = self.truth.sessions_between(span.start.toordinal(), span.end.toordinal())
+        sessions = [day for day in sessions if self.truth.opens_at(day) <= now]
+        if not sessions:
+            raise Violation(f"{node.name} asks for {series} {span}, where no session has begun")
+        held = set()
+        for chunk in fetch.read or ():
+            held |= self._believed_days(chunk, now)
+        for day in (sessions[0], sessions[-1]):
+            if day in held:
+                raise Violation(f"{node.name} asks for {series} {span} though day {day} was held under its lease")
+
+    def _both_needed(self, call: Call, other: Call) -> None:
+        """Within one process a daily session is asked for once at a time."""
+        epoch_since = call.node.invalidated_at
+        if call.series.resolution is Resolution.DAY and epoch_since < self.loop.time() - BUDGET_SECONDS:
+            newest = max(call.span.end, other.span.end)
+            if call.span.end == other.span.end == newest:
+                raise Violation(f"{call.node.name} asks for {call.series} {call.span} twice at the same time")
+
+    def _believed_days(self, chunk: Chunk, now: float) -> set[int]:
+        coverage = chunk.holding.coverage
+        return {
+            day
+            for day, state, observed in zip(
+                coverage.days.tolist(), coverage.states.tolist(), coverage.observed_at.tolist(), strict=True
+            )
+            if self._believed_until(day, state, observed) > now
+            and not (state == SessionState.FORMING and observed > now + FORMING_BELIEVED_SECONDS)
+        }
+
+    def _believed_until(self, day: int, state: int, observed_at: float) -> float:
+        if state == SessionState.FORMING:
+            return observed_at + FORMING_BELIEVED_SECONDS
+        if state == SessionState.KNOWN_EMPTY:
+            return observed_at + _empty_believed(day, observed_at)
+        return observed_at + (self.final_life_seconds or FAR_FUTURE)
+
+    # --- what is written -----------------------------------------------------------------------------------------
+
+    def written(self, chunk: Chunk, now: float) -> None:
+        """A chunk is about to be kept: everything it says must be true, for good where it says so."""
+        mark = (chunk.series, str(chunk.name))
+        if mark in self.checked:
+            return
+        self.checked.add(mark)
+        truth, series = self.truth, chunk.series
+        ticker, resolution = series.ticker, series.resolution
+        coverage = chunk.holding.coverage
+        days = coverage.days.tolist()
+        if days != sorted(set(days)) or not set(days) <= set(truth.sessions_between(days[0], days[-1])):
+            raise Violation(f"{series} is stored with days that are no sessions, or twice")
+        final = coverage.states == SessionState.FINAL
+        settled = chunk.holding.select(final)
+        if final.any():
+            wanted = truth.final(ticker, resolution, days[0], days[-1])
+            wanted_days = truth.final_days(ticker, resolution, days[0], days[-1])
+            keep = np.isin(wanted_days, coverage.days[final])
+            if settled.candles != wanted[keep]:
+                raise Violation(f"{series} is stored as final from {days[0]} to {days[-1]} with other candles")
+            if bool((settled.coverage.counts == 0).any()):
+                raise Violation(f"{series} is stored as final without candles")
+        for day, state, observed in zip(days, coverage.states.tolist(), coverage.observed_at.tolist(), strict=True):
+            if state == SessionState.FINAL and day < truth.start.toordinal() - UNSETTLED_SESSIONS_MAX:
+                continue
+            self._true(series, day, state, observed, now)
+        self._true_actions(chunk)
+
+    def _true(self, series: Series, day: int, state: int, observed: float, now: float) -> None:
+        truth, spread = self.truth, self.skew_spread_seconds + SLACK_SECONDS
+        final_at = truth.final_at(day, series.resolution)
+        if observed > now + spread:
+            raise Violation(f"{series} day {day} is stored as observed in the future")
+        if (state == SessionState.FORMING) != (observed < int(final_at)) and state != SessionState.UNLISTED:
+            raise Violation(f"{series} day {day} is stored as {SessionState(state).name} at the wrong time")
+        if state == SessionState.KNOWN_EMPTY:
+            published = truth.published_at(series.ticker, day, series.resolution)
+            if published < observed - spread:
+                raise Violation(f"{series} day {day} is stored as known to be empty, and the market had it")
+        if state == SessionState.UNLISTED:
+            first, last = truth.listed(series.ticker)
+            if series.resolution is not Resolution.DAY:
+                first = max(first, truth.first_minute_day())
+            if first <= day <= last:
+                raise Violation(f"{series} day {day} is stored as not yet listed, and it was")
+
+    def _true_actions(self, chunk: Chunk) -> None:
+        coverage, actions = chunk.holding.coverage, chunk.holding.actions
+        final = set(coverage.days[coverage.states == SessionState.FINAL].tolist())
+        if chunk.series.resolution is not Resolution.DAY:
+            if len(actions):
+                raise Violation(f"{chunk.series} is stored with actions")
+            return
+        mine = [
+            Action(int(day), float(dividend), float(split), float(close))
+            for day, dividend, split, close in zip(*actions.columns(), strict=True)
+            if int(day) in final
+        ]
+        theirs = [action for action in self.truth.actions(chunk.series.ticker) if action.day in final]
+        if mine != theirs:
+            raise Violation(f"{chunk.series} is stored with other splits or dividends than the market's")
+
+    # --- answers -------------------------------------------------------------------------------------------------
+
+    def refused(self, node: Node, ask: Ask, failure: OhlcacheError, since: float) -> None:
+        """A request ended in an error: only for what the vendor did, and in time."""
+        self.refusals += 1
+        self._in_time(node, ask)
+        if isinstance(failure, StoreError):
+            raise Violation(f"a store failure reached a caller: {failure.message}")
+        if isinstance(failure, TickerNotFound) != (ask.what["ticker"] == UNKNOWN_TICKER):
+            if isinstance(failure, TickerNotFound):
+                raise Violation(f"{ask.what} is answered with: {failure.message}")
+        if not isinstance(failure, TickerNotFound) and self.vendor.failed_at < since and not self._was_cut_off(since):
+            raise Violation(f"{ask.what} failed though the vendor did not: {failure!r}")
+
+    def _was_cut_off(self, since: float) -> bool:
+        """Whether the vendor answered, but so that it cannot be believed."""
+        return bool(self.weather.struck[Kind.VENDOR_EMPTY] or self.weather.struck[Kind.VENDOR_CAP])
+
+    def answered(self, node: Node, ask: Ask, request: CandleRequest, served: Served, since: float) -> None:
+        """A request was answered: the answer must be true.
+
+        ``since``: when the oldest request began that was under way in the node; nothing in the answer was read before
+        or, from the memory tier, was not fresh then.
+        """
+        self.answers += 1
+        self._in_time(node, ask)
+        answer = served.answer
+        name = f"{node.name} {request.cache_key} {answer.adjustment} ({served.tier})"
+        if answer.request.cache_key != request.cache_key:
+            raise Violation(f"{name}: answered with {answer.request.cache_key}")
+        if ask.what["ticker"] == UNKNOWN_TICKER:
+            raise Violation(f"{name}: an unknown ticker is answered")
+        self._well_formed(name, answer, request)
+        certificate = answer.certificate
+        if served.tier == "in-memory" and node.clock.now() >= answer.fresh_until:
+            raise Violation(f"{name}: served from memory after it was fresh")
+        if not certificate.complete and not (request.partial or answer.stale):
+            raise Violation(f"{name}: an incomplete answer that nobody asked for")
+        if answer.fallback is None and answer.resolution is not request.resolution:
+            raise Violation(f"{name}: another resolution without a word")
+        if certificate.complete:
+            self.complete_answers += 1
+        _AnswerCheck(self, name, answer, request, since).run()
+
+    def _in_time(self, node: Node, ask: Ask) -> None:
+        paused = node.paused_seconds
+        took = self.loop.time() - ask.started_at - paused
+        self.longest_seconds = max(self.longest_seconds, took)
+        if took > BUDGET_SECONDS:
+            raise Violation(f"{ask.what} took {took:.1f} s")
+
+    def _well_formed(self, name: str, answer: Answer, request: CandleRequest) -> None:
+        candles, days = answer.candles, answer.days
+        if not len(candles) == len(days) == answer.certificate.count:
+            raise Violation(f"{name}: columns of different lengths")
+        if answer.certificate.complete != (not answer.certificate.missing):
+            raise Violation(f"{name}: the certificate contradicts itself")
+        if not len(candles):
+            return
+        if bool((np.diff(candles.time) <= 0).any()):
+            raise Violation(f"{name}: out of order")
+        if not np.array_equal(candles.time // 86_400 + UNIX_EPOCH_ORDINAL, days):
+            raise Violation(f"{name}: candles of other days")
+        first, last = request.span.start.toordinal(), request.span.end.toordinal()
+        sessions = self.truth.sessions_between(first, last)
+        distinct, starts = np.unique(days, return_index=True)
+        if not set(distinct.tolist()) <= set(sessions):
+            raise Violation(f"{name}: a candle outside of every session")
+        if answer.resolution is Resolution.DAY:
+            if bool((candles.time % 86_400 != 0).any()):
+                raise Violation(f"{name}: a daily candle that is not dated by midnight UTC")
+            return
+        ends = [*starts[1:].tolist(), len(days)]
+        for day, low, high in zip(distinct.tolist(), starts.tolist(), ends, strict=True):
+            if candles.time[low] < self.truth.opens_at(day) or candles.time[high - 1] >= self.truth.closes_at(day):
+                raise Violation(f"{name}: a candle outside of the session's hours")
+
+
+@dataclass(slots=True, eq=False)
+class _AnswerCheck:
+    """One answer against the truth.
+
+    Sessions up to ``unsettled`` must be there and be final to the bit; later ones may be final already, or be what the
+    vendor showed within the last five minutes, or empty if their row was not out then.
+    """
+
+    checks: Checks
+    name: str
+    answer: Answer
+    request: CandleRequest
+    since: float
+    ticker: str = field(init=False)
+    resolution: Resolution = field(init=False)
+    spread: float = field(init=False)
+    oldest_look: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ticker, self.resolution = self.request.ticker, self.answer.resolution
+        self.spread = self.checks.skew_spread_seconds + SLACK_SECONDS
+        self.oldest_look = 0.0 if self.answer.stale else self.since - FORMING_BELIEVED_SECONDS - self.spread
+
+    def run(self) -> None:
+        truth, answer = self.checks.truth, self.answer
+        first, last = self.request.span.start.toordinal(), self.request.span.end.toordinal()
+        sessions = truth.sessions_between(first, last)
+        complete = answer.certificate.complete
+        recent = sessions[-UNSETTLED_SESSIONS_MAX:]
+        unsettled = next((day for day in recent if not self._settled(day, self.resolution)), last + 1)
+        cut = int(np.searchsorted(answer.days, unsettled))
+        wanted = truth.final(self.ticker, self.resolution, first, unsettled - 1)
+        wanted_days = truth.final_days(self.ticker, self.resolution, first, unsettled - 1)
+        if not complete:
+            # What is missing is said to be; what is given must be right.
+            given = np.isin(wanted_days, answer.days[:cut])
+            wanted, wanted_days = wanted[given], wanted_days[given]
+        if not np.array_equal(wanted_days, answer.days[:cut]):
+            missing = sorted(set(wanted_days.tolist()) - set(answer.days[:cut].tolist()))
+            raise Violation(f"{self.name}: complete={complete}, and days {missing[:3]} of {len(missing)} are missing")
+        given_candles = answer.candles[:cut]
+        ledgers = [
+            ledger for ledger in self._ledgers() if self._adjusted(wanted, wanted_days, ledger) == given_candles
+        ]
+        if not ledgers:
+            raise Violation(f"{self.name}: candles that were final differ from the market's")
+        later = [day for day in recent if day >= unsettled]
+        bounds = [np.searchsorted(answer.days, [day, day + 1]).tolist() for day in later]
+        parts = [answer.candles[low:high] for low, high in bounds]
+        possible = [list(self._possible(day)) for day in later]
+        for ledger in ledgers:
+            if all(
+                any(self._adjusted(raw, np.full(len(raw), day), ledger) == part for raw in raws)
+                for day, part, raws in zip(later, parts, possible, strict=True)
+            ):
+                return
+        raise Violation(f"{self.name}: days from {unsettled} on are not what the vendor showed lately")
+
+    def _settled(self, day: int, resolution: Resolution) -> bool:
+        """Whether every answer must have the session by now, in its final form."""
+        truth = self.checks.truth
+        final_at = truth.final_at(day, resolution)
+        published = truth.published_at(self.ticker, day, resolution)
+        if published >= FAR_FUTURE:
+            published = final_at
+        believed = FORMING_BELIEVED_SECONDS
+        if published >= final_at - self.spread:
+            believed = _empty_believed(day, published + self.spread)
+        settled = max(final_at + FORMING_BELIEVED_SECONDS, published + believed) + 2 * self.spread
+        return self.since >= settled if not self.answer.stale else False
+
+    def _possible(self, day: int) -> Iterator[Candles]:
+        """Yield every raw content that the session may have in this answer."""
+        checks, truth = self.checks, self.checks.truth
+        published = truth.published_at(self.ticker, day, self.resolution)
+        final = truth.final(self.ticker, self.resolution, day, day)
+        now = checks.loop.time()
+        nothing = final[:0]
+        complete = self.answer.certificate.complete
+        if published <= now and now >= truth.final_at(day, self.resolution) - self.spread - FORMING_BELIEVED_SECONDS:
+            yield final
+        due = truth.due_at(day, self.resolution)
+        not_due = due > self.since - self.spread
+        late = self.resolution is Resolution.DAY and (
+            published > self.oldest_look or published >= truth.final_at(day, self.resolution) - self.spread
+        )
+        if not_due or late or published >= FAR_FUTURE or not complete:
+            yield nothing
+        cut_off = bool(checks.weather.struck[Kind.VENDOR_CAP])
+        series = Series(self.ticker, self.answer.source, self.resolution)
+        for look in checks.vendor.looks_between(series, self.oldest_look, now):
+            if not look.span.start.toordinal() <= day <= look.span.end.toordinal():
+                continue
+            seen = truth.session_view(self.ticker, self.resolution, day, look.seen_at)
+            yield seen[seen.time <= look.asked_at] if self.resolution is not Resolution.DAY else seen
+            if cut_off:
+                yield from (seen[:rows] for rows in range(len(seen)))
+
+    def _ledgers(self) -> Iterator[list[Action]]:
+        """Yield every ledger of actions that this answer may have been adjusted with."""
+        if self.answer.adjustment is Adjustment.NONE:
+            yield []
+            return
+        checks, truth = self.checks, self.checks.truth
+        now = checks.loop.time()
+        certain, choices = [], []
+        for action in truth.actions(self.ticker):
+            if truth.published_at(self.ticker, action.day, Resolution.DAY) > now:
+                continue
+            if self._settled(action.day, Resolution.DAY):
+                certain.append(action)
+                continue
+            series = Series(self.ticker, self.answer.source, Resolution.DAY)
+            closes = {action.close}
+            for look in checks.vendor.looks_between(series, self.oldest_look, now):
+                row = truth.session_view(self.ticker, Resolution.DAY, action.day, look.seen_at)
+                closes |= set(row.close.tolist())
+            told = [Action(action.day, action.dividend, action.split, close) for close in sorted(closes)]
+            choices.append([*told, None])
+        for number, chosen in enumerate(product(*choices)):
+            if number >= LEDGERS_MAX:
+                return
+            yield certain + [action for action in chosen if action is not None]
+
+    def _adjusted(self, candles: Candles, days: Any, ledger: list[Action]) -> Candles:
+        how = self.answer.adjustment
+        return adjusted(
+            candles, days, ledger, dividends=how is Adjustment.ALL, splits=how is not Adjustment.NONE
+        )
+
+
+def _empty_believed(day: int, observed_at: float) -> float:
+    """Return for how long an answer "no candle" is believed: as long as the session has been over."""
+    over_for = observed_at - ((day - UNIX_EPOCH_ORDINAL) * 86_400 + 86_400)
+    return min(max(over_for, EMPTY_BELIEVED_SECONDS[0]), EMPTY_BELIEVED_SECONDS[1])
