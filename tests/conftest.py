@@ -25,11 +25,11 @@ CI_TOLERANCE_FACTOR = "CI_TOLERANCE_FACTOR"
 settings.register_profile(
     "fast", max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
-settings.register_profile("thorough", parent=settings.get_profile("fast"), max_examples=1000, derandomize=False)
+settings.register_profile("thorough", parent=settings.get_profile("fast"), max_examples=400, derandomize=False)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--thorough", action="store_true", help="look for counter-examples 25 times as long")
+    parser.addoption("--thorough", action="store_true", help="look for counter-examples ten times as long")
 
 
 def pytest_configure(config: pytest.Config) -> None:

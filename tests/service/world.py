@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from ohlcache.domain.span import Span
 
 CALENDAR = load_xnys()
-MONDAY_11_AM = "2024-06-03T15:00:00Z"
+MARKET = Market(calendar=CALENDAR)
+"""The plain market; nothing changes it, so what it has made of itself is shared."""
 MONDAY_9_PM = "2024-06-04T01:00:00Z"
 """Monday 3 June 2024, 21:00 in New York: everything of that day is final."""
 
@@ -80,7 +81,7 @@ class World:
         **traits: Any,
     ) -> None:
         self.clock = FakeClock(start)
-        self.market = market if market is not None else Market(calendar=CALENDAR)
+        self.market = market if market is not None else MARKET
         self.vendor = FakeVendor(self.market, self.clock, **traits)
         self.vendors = (self.vendor,)
         if vendors is not None:

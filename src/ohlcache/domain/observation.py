@@ -52,7 +52,8 @@ def observe(
     """Return what ``answer`` tells about every session of ``span`` that had begun when the vendor was asked.
 
     ``asked_as_of`` is the market time of the question: a session is final only if it was final *then*.
-    ``listed_before`` says that candles older than the span are known, so that leading gaps are no "not yet listed".
+    ``listed_before`` says that candles older than the span are known, so that leading gaps are no "not yet listed"
+    unless the vendor says so.
     Raises VendorGarbage when any candle is impossible.
     """
     check_possible(answer.candles)
@@ -67,8 +68,8 @@ def observe(
     states = np.where(
         final, np.where(counts > 0, SessionState.FINAL, SessionState.KNOWN_EMPTY), SessionState.FORMING
     ).astype(np.uint8)
-    if not listed_before:
-        states[_before_listing(counts, sessions, answer.listing) & final] = SessionState.UNLISTED
+    if answer.listing is not None or not listed_before:
+        states[_before_listing(counts, sessions, answer.listing) & final & (counts == 0)] = SessionState.UNLISTED
     coverage = Coverage(
         sessions.days.astype(np.int32), states, np.full(len(sessions), int(observed_at), np.int64), counts
     )
@@ -88,40 +89,69 @@ def _before_listing(counts: NDArray[np.int32], sessions: Sessions, listing: Span
     return np.arange(len(sessions)) < first
 
 
-def contradicts_listing(answer: VendorAnswer, span: Span, calendar: SessionTable) -> bool:
-    """Whether an answer without a candle denies sessions in which, by the vendor's own word, the ticker was listed."""
+def contradicts_listing(
+    answer: VendorAnswer, span: Span, calendar: SessionTable, *, empty_before: NDArray[np.int32]
+) -> bool:
+    """Whether an answer without a candle denies sessions in which, by the vendor's own word, the ticker was listed.
+
+    ``empty_before``: days that the vendor has called empty already, beside others that were not: they may stay so.
+    """
     if answer.listing is None or len(answer.candles) or not answer.listing.overlaps(span):
         return False
     alive = Span(max(span.start, answer.listing.start), min(span.end, answer.listing.end))
-    return len(calendar.between(alive)) > 0
+    return not np.isin(calendar.between(alive).days, empty_before).all()
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """The answer beside a gap that is asked for on its own: open times of its candle after and before the gap."""
+
+    after: int | None = None
+    before: int | None = None
 
 
 def doubtful_gaps(
-    answer: VendorAnswer, span: Span, resolution: Resolution, *, calendar: SessionTable, as_of: float
-) -> list[Span]:
+    answer: VendorAnswer,
+    span: Span,
+    resolution: Resolution,
+    *,
+    calendar: SessionTable,
+    as_of: float,
+    beside: Beside | None = None,
+) -> list[tuple[Span, Beside]]:
     """Return the gaps at the edges of ``answer`` that may be a row cap's doing, to be asked again on their own.
 
-    A row cap cuts off the oldest or the newest rows. At the old end a gap is normal (the ticker was not listed yet), so
-    it is doubted only if the answer has a round number of rows or begins in the middle of a session. At the new end a
-    gap among final sessions is always doubted. An answer without any candle is not this function's business.
+    A row cap cuts off the oldest or the newest rows, in the middle of a session too. Whole sessions without a candle at
+    an edge are always doubted: the ticker may not have been listed yet, or not have traded since, but what is believed
+    without asking is believed for ever. A session cut in two is told from thin trading by a round number of rows or by
+    its neighbours. An edge that is no further out than ``beside`` has been asked twice and is believed. An answer
+    without any candle is not this function's business.
     """
     sessions = _begun(calendar.between(span), as_of)
     located = sessions.locate(answer.candles.time, resolution)
-    index = located[located >= 0]
-    if not len(index):
+    inside = answer.candles[located >= 0]
+    if not len(inside):
         return []
-    gaps = []
-    first, last = int(index[0]), int(index[-1])
-    rounded = len(answer.candles) % ROUND_ROWS == 0
-    times = answer.candles.time[located >= 0]
-    starts_late = not resolution.is_daily and bool(times[0] > sessions.opens[first])
-    ends_early = not resolution.is_daily and bool(times[-1] + resolution.seconds < sessions.closes[last])
-    if (rounded and (first > 0 or starts_late)) or (first > 0 and starts_late):
-        # The first session may itself be cut in two, so it is asked again with the gap.
-        gaps.append(sessions[: first + 1 if starts_late else first].span)
+    index, opened, closed = located[located >= 0], inside.time, inside.time + resolution.seconds
     newest_final = last_final_day(resolution, calendar, as_of)
     final = int(np.searchsorted(sessions.days, newest_final.toordinal(), side="right")) if newest_final else 0
-    cut_inside = rounded and ends_early
-    if last + 1 < final or (cut_inside and last < final):
-        gaps.append(sessions[last if cut_inside else last + 1 : final].span)
+    first, last = int(index[0]), int(index[-1])
+    late = early = False
+    if not resolution.is_daily:
+        rounded = len(answer.candles) % ROUND_ROWS == 0
+        on_time = opened <= sessions.opens[index]
+        to_the_end = closed >= sessions.closes[index]
+        # Most of the other sessions are traded from the bell (to the bell), so this one should have been, too.
+        late = not on_time[0] and (rounded or first > 0 or 2 * int(on_time.sum()) >= last - first > 0)
+        early = not to_the_end[-1] and (rounded or last + 1 < final or 2 * int(to_the_end.sum()) >= last - first > 0)
+    beside = beside or Beside()
+    gaps = []
+    if (first > 0 or late) and not (beside.after is not None and opened[0] >= beside.after):
+        end = sessions[first : first + 1].span.end if late else sessions[first - 1 : first].span.end
+        gaps.append((Span(span.start, end), Beside(after=int(opened[0]))))
+    if (last + 1 < final or (early and last < final)) and not (
+        beside.before is not None and opened[-1] <= beside.before
+    ):
+        start = sessions[last : last + 1] if early else sessions[last + 1 : last + 2]
+        gaps.append((Span(start.span.start, span.end), Beside(before=int(opened[-1]))))
     return gaps

@@ -173,7 +173,11 @@ class Coverer:
         coverage = held.valid.coverage
         listed = coverage.days[coverage.states == SessionState.FINAL]
         listed_before = bool(len(listed)) and int(listed[0]) < min(spans).start.toordinal()
-        fetched = await self._fetcher.fetch(vendor, need.series, spans, listed_before=listed_before)
+        past = merge([chunk.holding for chunk in held.chunks]).coverage
+        empty_before = past.days[past.states == SessionState.KNOWN_EMPTY]
+        fetched = await self._fetcher.fetch(
+            vendor, need.series, spans, listed_before=listed_before, empty_before=empty_before
+        )
         known, keep = held.valid, held.chunks
         if pre_adjusted:
             known, keep = rebased(held.valid, fetched.holding), held.chunks
@@ -231,8 +235,10 @@ class Coverer:
             if seen is not None and seen.failure is not None and seen.fence >= taken.fence:
                 raise _failure_of(seen.failure)
             if seen is None:
+                # None is also what a store says that cannot say: only a lease ends the waiting, lest one hiccup
+                # displace a holder who is at work.
                 got = await self._acquire(taken.key)
-                if got is None or isinstance(got, Lease):
+                if isinstance(got, Lease):
                     return got
         return None
 

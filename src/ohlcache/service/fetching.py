@@ -17,12 +17,13 @@ from ohlcache.domain.adjustment import Actions
 from ohlcache.domain.candles import Candles
 from ohlcache.domain.coverage import Holding, merge
 from ohlcache.domain.errors import OhlcacheError, VendorGarbage
-from ohlcache.domain.observation import VendorAnswer, contradicts_listing, doubtful_gaps, observe
+from ohlcache.domain.observation import Beside, VendorAnswer, contradicts_listing, doubtful_gaps, observe
 from ohlcache.domain.span import Span
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
+
+    from numpy.typing import NDArray
 
     from ohlcache.domain.series import Series
     from ohlcache.domain.sessions import SessionTable
@@ -54,15 +55,22 @@ class Fetcher:
         self._slots = asyncio.Semaphore(PARALLEL_CALLS_MAX)
 
     async def fetch(
-        self, vendor: CandleVendor, series: Series, spans: Sequence[Span], *, listed_before: bool
+        self,
+        vendor: CandleVendor,
+        series: Series,
+        spans: Sequence[Span],
+        *,
+        listed_before: bool,
+        empty_before: NDArray[np.int32],
     ) -> Fetched:
         """Ask for ``spans`` (newest first) and return everything that came, also when some of it failed.
 
-        ``listed_before``: candles older than the oldest span are known to exist.
+        ``listed_before``: candles older than the oldest span are known to exist; ``empty_before``: days that were
+        known to be empty and are asked for again.
         """
         oldest = min(spans)
         outcomes = await asyncio.gather(
-            *(self._one(vendor, series, span, listed_before=listed_before or span != oldest) for span in spans),
+            *(self._one(vendor, series, span, listed_before or span != oldest, empty_before) for span in spans),
             return_exceptions=True,
         )
         failure = None
@@ -81,10 +89,23 @@ class Fetcher:
             failure,
         )
 
-    async def _one(self, vendor: CandleVendor, series: Series, span: Span, *, listed_before: bool) -> Fetched:
+    async def _one(
+        self,
+        vendor: CandleVendor,
+        series: Series,
+        span: Span,
+        listed_before: bool,  # noqa: FBT001 - what is known, not what to do
+        empty_before: NDArray[np.int32],
+    ) -> Fetched:
         async with self._slots:
+            observed_at = self._clock.now()
+            answer = await vendor.fetch(series, span)
+            if contradicts_listing(answer, span, self._calendar, empty_before=empty_before):
+                raise VendorGarbage(
+                    f"The vendor has no candle of {series.ticker} where its own listing says there are."
+                )
             return await self._confirmed(
-                vendor, series, span, SPLITS_MAX, listed_before=listed_before, doubted_until=None
+                vendor, series, span, answer, observed_at, SPLITS_MAX, listed_before=listed_before
             )
 
     async def _confirmed(
@@ -92,34 +113,35 @@ class Fetcher:
         vendor: CandleVendor,
         series: Series,
         span: Span,
+        answer: VendorAnswer,
+        observed_at: float,
         splits: int,
         *,
         listed_before: bool,
-        doubted_until: date | None,
+        beside: Beside | None = None,
     ) -> Fetched:
-        """Ask for one span, and again for those edges of the answer that may have been cut off.
+        """Return what ``answer`` tells of ``span``, having asked again for those edges that may have been cut off.
 
-        ``doubted_until``: this is such an edge, and the first candle that is known lies on that day.
+        ``beside``: this is such an edge.
         """
-        observed_at = self._clock.now()
         as_of = market_now(vendor, observed_at)
-        answer = await vendor.fetch(series, span)
-        if contradicts_listing(answer, span, self._calendar):
-            raise VendorGarbage(f"The vendor has no candle of {series.ticker} where its own listing says there are.")
-        if doubted_until and not len(answer.candles) and answer.listing is None and not listed_before:
-            # Asked twice and empty twice, with candles from that day on: the ticker was not listed yet.
-            answer = VendorAnswer(answer.candles, answer.actions, Span(doubted_until, doubted_until))
-        gaps = doubtful_gaps(answer, span, series.resolution, calendar=self._calendar, as_of=as_of)
+        gaps = doubtful_gaps(answer, span, series.resolution, calendar=self._calendar, as_of=as_of, beside=beside)
         if gaps and not splits:
             raise VendorGarbage(f"The vendor keeps cutting off its answers for {series.ticker}.")
         parts, calls = [], 1
-        for gap in gaps:
+        for gap, edge in gaps:
+            asked_at = self._clock.now()
+            own = await vendor.fetch(series, gap)
             older = gap.start > span.start or listed_before
-            known = min(gap.end + timedelta(days=1), span.end)
-            more = await self._confirmed(vendor, series, gap, splits - 1, listed_before=older, doubted_until=known)
+            if not len(own.candles) and own.listing is None and not older:
+                # Asked twice and empty twice, with candles from then on: the ticker was not listed yet.
+                own = VendorAnswer(own.candles, own.actions, Span(*[min(gap.end + timedelta(days=1), span.end)] * 2))
+            more = await self._confirmed(
+                vendor, series, gap, own, asked_at, splits - 1, listed_before=older, beside=edge
+            )
             parts.append(more.holding)
             calls += more.calls
-        rest = _without(span, gaps)
+        rest = _without(span, [gap for gap, _ in gaps])
         if rest is not None:
             parts.append(
                 observe(
@@ -129,11 +151,11 @@ class Fetcher:
                     calendar=self._calendar,
                     asked_as_of=as_of,
                     observed_at=observed_at,
-                    listed_before=listed_before or any(gap.end < rest.start for gap in gaps),
+                    listed_before=listed_before or any(gap.end < rest.start for gap, _ in gaps),
                 )
             )
         holding = merge(parts)
-        believed = bool(doubted_until) or len(holding.candles) > 0 or answer.listing is not None or listed_before
+        believed = beside is not None or len(holding.candles) > 0 or answer.listing is not None or listed_before
         return Fetched(holding, holding if believed else Holding.empty(), calls)
 
 
@@ -146,7 +168,7 @@ def market_now(vendor: CandleVendor, now: float) -> float:
 def _without(span: Span, gaps: Sequence[Span]) -> Span | None:
     start, end = span.start, span.end
     for gap in gaps:
-        if gap.end < end:
+        if gap.start == span.start:
             start = gap.end + timedelta(days=1)
         else:
             end = gap.start - timedelta(days=1)

@@ -1,0 +1,283 @@
+"""What a vendor says is believed only as far as it can be true and as it is complete."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, time
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ohlcache.domain.adjustment import Actions
+from ohlcache.domain.candles import Candles
+from ohlcache.domain.errors import TickerNotFound, VendorGarbage
+from ohlcache.domain.market_time import instant_at
+from ohlcache.domain.observation import VendorAnswer
+from ohlcache.domain.resolution import Resolution
+from ohlcache.domain.span import Span
+from ohlcache.testing import Fault, Halt, Market, Stock
+from service.world import CALENDAR, MONDAY_9_PM, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+pytestmark = pytest.mark.asyncio
+
+
+def market_of(ticker: str, stock: Stock) -> Market:
+    return Market(calendar=CALENDAR, stocks={ticker: stock})
+
+
+def newest_cut_off(answer: VendorAnswer, rows: int) -> VendorAnswer:
+    """Return the oldest ``rows`` of an answer, as a vendor that pages from the old end."""
+    kept = answer.candles[:rows]
+    return VendorAnswer(kept, answer.actions, answer.listing)
+
+
+# --- bad data ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("fault", [Fault.NAN, Fault.NEGATIVE, Fault.HIGH_BELOW_LOW, Fault.OUT_OF_ORDER, Fault.CUT_JSON])
+async def test_garbage_is_never_stored(cache: Callable[..., World], fault: Fault) -> None:
+    """B5, B8, B9: an impossible candle rejects the whole answer; nothing is kept, and the next request asks again."""
+    world = cache()
+    world.vendor.faults.set(fault)
+    with pytest.raises(VendorGarbage):
+        await world.ask(range="1M")
+    assert await world.chunks() == []
+    world.vendor.faults.clear()
+    assert (await world.ask(range="1M")).answer.certificate.complete
+
+
+async def test_phantom_bars_are_dropped(cache: Callable[..., World]) -> None:
+    """G2: flat bars on holidays and after the close are not candles."""
+    world = cache()
+    world.vendor.faults.set(Fault.PHANTOM_BARS)
+    for resolution in (Resolution.DAY, Resolution.MINUTES_15):
+        served = await world.ask(range="1M", resolution=resolution.value, adjust="none")
+        assert served.answer.candles == world.truth("AAPL", resolution, served.answer.request.span)
+
+
+async def test_no_volume_is_zero(cache: Callable[..., World]) -> None:
+    """B2, F8: a vendor without volumes gives candles of volume 0."""
+    world = cache()
+    world.vendor.after = lambda answer: replace(
+        answer, candles=replace(answer.candles, volume=np.zeros(len(answer.candles), np.int64))
+    )
+    assert not (await world.ask(range="1M", adjust="none")).answer.candles.volume.any()
+
+
+# --- nothing there ---------------------------------------------------------------------------------------------------
+
+
+async def test_an_unknown_ticker_is_not_remembered(cache: Callable[..., World]) -> None:
+    """E4, E20, T5: 404 names the ticker, says to check it, and the next request asks the vendor again."""
+    world = cache()
+    for calls in (1, 2):
+        with pytest.raises(TickerNotFound, match="NOSUCH") as refused:
+            await world.ask("NOSUCH", range="1M")
+        assert "check" in refused.value.hint
+        assert world.calls == calls
+    assert await world.chunks() == []
+
+
+async def test_an_empty_answer_against_the_listing_is_garbage(cache: Callable[..., World]) -> None:
+    """T5: nothing, where the vendor itself says that the ticker is listed, is an error and is not stored."""
+    world = cache()
+    world.vendor.faults.set(Fault.EMPTY)
+    with pytest.raises(VendorGarbage, match="listing"):
+        await world.ask(range="1M")
+    assert await world.chunks() == []
+
+
+async def test_an_empty_answer_that_nothing_bears_out_is_not_kept(cache: Callable[..., World]) -> None:
+    """T5: nothing, from a vendor that cannot tell the ticker's life, is neither stored nor remembered."""
+    world = cache()
+    world.vendor.after = lambda _: VendorAnswer(Candles.empty())
+    served = await world.ask(range="1M")
+    assert served.answer.certificate.known_empty == served.answer.certificate.expected > 0
+    assert await world.chunks() == []
+    world.vendor.after = None
+    assert (await world.ask(range="1M")).answer.certificate.count > 0
+
+
+async def test_before_the_listing_there_is_nothing_for_ever(cache: Callable[..., World]) -> None:
+    """G10, G11: sessions before the listing are known to be empty, are complete, and are never asked for again."""
+    world = cache()
+    served = await world.ask("NEWCO", range="1Y", adjust="none")
+    assert served.answer.certificate.complete
+    assert served.answer.candles == world.truth("NEWCO", Resolution.DAY, served.answer.request.span)
+    calls = world.calls
+    old = await world.ask("NEWCO", start_date="2024-01-02", end_date="2024-02-29")
+    assert old.answer.certificate.known_empty == old.answer.certificate.expected == 41
+    assert world.calls == calls
+    world.clock.set("2024-06-08T16:00:00Z")
+    await world.ask("NEWCO", start_date="2024-01-02", end_date="2024-02-29", adjust="none")
+    assert world.calls == calls
+
+
+async def test_minutes_before_the_listing_are_not_asked_for_daily(cache: Callable[..., World]) -> None:
+    """G11: a year of five minutes of a young ticker, slices before its listing included, is asked for once."""
+    world = cache()
+    await world.ask("NEWCO", range="1Y", resolution="5", adjust="none")
+    calls = world.calls
+    world.clock.set("2024-06-08T16:00:00Z")
+    await world.ask("NEWCO", start_date="2023-07-03", end_date="2024-06-03", resolution="5", adjust="none")
+    assert world.calls == calls
+
+
+@pytest.mark.parametrize("resolution", ["D", "5", "60"])
+async def test_a_first_day_that_opens_late(cache: Callable[..., World], resolution: str) -> None:
+    """G11: a newly listed ticker trades from eleven o'clock on its first day: that is no cut-off answer."""
+    first = date(2024, 5, 15)
+    late = Halt(instant_at(first, time()), float(CALENDAR.open_of(first) or 0) + 5400)
+    world = cache(market=market_of("IPO", Stock(listed=first, halts=(late,))))
+    served = await world.ask("IPO", range="1M", resolution=resolution, adjust="none")
+    assert served.answer.candles == world.truth("IPO", Resolution(resolution), served.answer.request.span)
+    assert world.calls <= 3
+
+
+async def test_1990_is_asked_for_like_any_year(cache: Callable[..., World]) -> None:
+    """G10: old years come from the vendor too."""
+    world = cache()
+    served = await world.ask("IBM", start_date="1990-01-02", end_date="1990-12-31", adjust="none")
+    assert served.answer.certificate.count == served.answer.certificate.expected == 253
+
+
+async def test_a_delisted_ticker_ends(cache: Callable[..., World]) -> None:
+    """G8: after the last day there is nothing, by the vendor's own word; only its newest days are asked for again."""
+    world = cache()
+    served = await world.ask("TWTR", range="5Y", adjust="none")
+    assert served.answer.candles == world.truth("TWTR", Resolution.DAY, served.answer.request.span)
+    assert served.answer.certificate.complete
+    calls = world.calls
+    await world.clock.advance(6 * 3600)
+    await world.other().ask("TWTR", range="5Y", adjust="none")
+    assert world.calls == calls + 1
+    assert world.vendor.calls[-1].span == Span(date(2024, 6, 3), date(2024, 6, 3))
+
+
+@pytest.mark.parametrize("resolution", ["D", "60"])
+async def test_a_halt_is_known_empty_and_rechecked(cache: Callable[..., World], resolution: str) -> None:
+    """T2: sessions without a trade are complete by the vendor's word, believed for a day, and then asked for again."""
+    world = cache("2024-06-08T01:00:00Z")
+    wishes = {"start_date": "2024-05-01", "end_date": "2024-06-07", "resolution": resolution, "adjust": "none"}
+    served = await world.ask("HALT", **wishes)
+    assert served.answer.certificate.known_empty == 3
+    assert served.answer.candles == world.truth("HALT", Resolution(resolution), served.answer.request.span)
+    calls = world.calls
+    world.clock.set("2024-06-09T02:00:00Z")  # Saturday evening: nothing new is due, but a day has gone by
+    again = await world.ask("HALT", **wishes)
+    assert again.answer.certificate.complete
+    assert not again.answer.stale
+    assert calls < world.calls <= calls + 2
+    calls = world.calls
+    await world.clock.advance(3600)
+    await world.other().ask("HALT", **wishes)
+    assert world.calls == calls
+
+
+@pytest.mark.parametrize("resolution", ["D", "5"])
+@pytest.mark.parametrize("now", ["2024-05-08T15:00:00Z", "2024-05-08T21:40:00Z", "2024-05-09T01:00:00Z"])
+async def test_a_halt_that_lasts_until_now(cache: Callable[..., World], resolution: str, now: str) -> None:
+    """T2: a ticker that has not traded for days, today included, is complete; its last candles are all there."""
+    world = cache(now)
+    served = await world.ask("HALT", range="1M", resolution=resolution, adjust="none")
+    assert served.answer.candles == world.truth("HALT", Resolution(resolution), served.answer.request.span)
+    assert served.answer.certificate.complete
+
+
+@pytest.mark.parametrize("start", ["2024-05-06", "2024-05-07", "2024-05-08"])
+async def test_a_span_that_begins_in_a_halt(cache: Callable[..., World], start: str) -> None:
+    """T2: no candle at the old end of the span is no error, and not taken for "not listed yet" for ever."""
+    world = cache()
+    wishes = {"start_date": start, "end_date": "2024-06-03", "resolution": "5", "adjust": "none"}
+    served = await world.ask("HALT", **wishes)
+    assert served.answer.candles == world.truth("HALT", Resolution.MINUTES_5, served.answer.request.span)
+
+
+async def test_thin_trading_is_complete_with_fewer_candles(cache: Callable[..., World]) -> None:
+    """T2: fewer candles than the calendar has minutes are complete once the vendor answered after the close."""
+    world = cache()
+    for _ in range(2):
+        served = await world.ask("THIN", range="1W", resolution="1", adjust="none")
+        assert served.answer.candles == world.truth("THIN", Resolution.MINUTE, served.answer.request.span)
+        assert served.answer.certificate.complete
+        assert served.answer.certificate.count < served.answer.certificate.expected
+    calls = world.calls
+    await world.restart()
+    await world.ask("THIN", range="1W", resolution="1", adjust="none")
+    assert world.calls == calls <= 3
+
+
+# --- cut off ----------------------------------------------------------------------------------------------------------
+
+
+async def held_to_the_truth(world: World, ticker: str, resolution: Resolution, **wishes: str) -> None:
+    """Ask twice; whatever is answered without an error must be the whole truth."""
+    for _ in range(2):
+        try:
+            served = await world.ask(ticker, resolution=resolution.value, adjust="none", **wishes)
+        except VendorGarbage:
+            return
+        if served.answer.fallback is not None:
+            return  # daily candles, and marked as such
+        assert served.answer.candles == world.truth(ticker, resolution, served.answer.request.span)
+        assert served.answer.certificate.complete
+
+
+@given(rows=st.integers(20, 300), oldest=st.booleans(), years=st.sampled_from(["1Y", "5Y"]))
+async def test_a_row_cap_never_looks_like_coverage(rows: int, oldest: bool, years: str) -> None:
+    """B10, T2: whatever the cap and whichever end it cuts, an answer is whole or an error."""
+    world = World(MONDAY_9_PM)
+    if oldest:
+        world.vendor.after = lambda answer: newest_cut_off(answer, rows)
+    else:
+        world.vendor.faults.set(Fault.ROW_CAP, rows)
+    await held_to_the_truth(world, "AAPL", Resolution.DAY, range=years)
+    await world.check()
+
+
+@given(
+    rows=st.integers(80, 1200), oldest=st.booleans(), weeks=st.sampled_from(["2024-05-20", "2024-05-28", "2024-04-01"])
+)
+async def test_a_row_cap_never_cuts_minutes(rows: int, oldest: bool, weeks: str) -> None:
+    """B10, T2: a cap that cuts into a session is seen, too."""
+    world = World(MONDAY_9_PM)
+    if oldest:
+        world.vendor.after = lambda answer: newest_cut_off(answer, rows)
+    else:
+        world.vendor.faults.set(Fault.ROW_CAP, rows)
+    await held_to_the_truth(world, "AAPL", Resolution.MINUTES_5, start_date=weeks, end_date="2024-06-03")
+    await world.check()
+
+
+async def test_a_cap_above_the_answer_costs_nothing(cache: Callable[..., World]) -> None:
+    """T1: a year of days of an old ticker is one call, cap or no cap."""
+    world = cache()
+    world.vendor.faults.set(Fault.ROW_CAP, 1000)
+    await world.ask(range="1Y")
+    assert world.calls == 1
+
+
+async def test_actions_of_a_cut_off_answer_are_not_lost(cache: Callable[..., World]) -> None:
+    """B10, G12: a split in the part that was cut off still counts."""
+    world = cache("2020-12-01T01:00:00Z")
+    world.vendor.faults.set(Fault.ROW_CAP, 60)
+    capped = await world.ask(start_date="2020-08-03", end_date="2020-11-30")
+    whole = await cache("2020-12-01T01:00:00Z").ask(start_date="2020-08-03", end_date="2020-11-30")
+    assert capped.answer.candles == whole.answer.candles
+
+
+async def test_candles_from_the_future_are_no_knowledge(cache: Callable[..., World]) -> None:
+    """C10: a source that sends what has not begun yet is not believed in that."""
+    world = cache()
+    tomorrow = world.market.daily("AAPL", Span(date(2024, 6, 4), date(2024, 6, 4)), world.clock.now() + 86_400).candles
+    world.vendor.after = lambda answer: VendorAnswer(
+        Candles.concatenate([answer.candles, tomorrow]), Actions.none(), answer.listing
+    )
+    served = await world.ask(range="1W", adjust="none")
+    assert served.answer.candles == world.truth("AAPL", Resolution.DAY, served.answer.request.span)
