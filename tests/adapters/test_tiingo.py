@@ -11,19 +11,25 @@ import numpy as np
 import pytest
 from blockbuster import blockbuster_ctx
 
-from adapters.vendor_rig import JUNE, KEY, rig, series, span
+from adapters.vendor_rig import EVENING, JUNE, KEY, MARKET, rig, series, span
+from ohlcache.adapters.vendors import vendor_http
+from ohlcache.adapters.vendors.finnhub import FinnhubVendor
+from ohlcache.adapters.vendors.tiingo import TiingoVendor
+from ohlcache.adapters.vendors.vendor_http import HttpPool
+from ohlcache.adapters.vendors.vendor_key import FixedKey
 from ohlcache.domain.errors import (
     BadVendorCredentials,
     NotEntitled,
     QuotaExceeded,
     TickerNotFound,
     VendorError,
+    VendorGarbage,
     VendorUnavailable,
 )
 from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.span import Span
 from ohlcache.ports import Metric
-from ohlcache.testing import Fault
+from ohlcache.testing import FakeClock, FakeVendors, Fault, RecordingTelemetry
 from ohlcache.testing.market import Labels
 
 pytestmark = pytest.mark.asyncio
@@ -97,6 +103,18 @@ async def test_an_empty_answer_is_explained_by_the_listing() -> None:
         assert [call.path for call in r.fake.calls] == [
             "/tiingo/daily/NEWCO/prices", "/tiingo/daily/NEWCO", "/tiingo/daily/TWTR/prices", "/tiingo/daily/TWTR",
         ]  # fmt: skip
+
+
+async def test_a_first_day_is_asked_for_once() -> None:
+    """G11: further spans before the listing cost one call each; a last day may still move and is asked for again."""
+    async with rig("tiingo") as r:
+        for first in ("2020-01-02", "2019-01-02", "2018-01-02"):
+            answer = await r.vendor.fetch(series("NEWCO", "tiingo"), span(first, "2020-01-31"))
+            assert answer.listing == Span(date(2024, 3, 21), date(2024, 6, 14))
+        assert len(r.fake.calls) == 4
+        r.fake.tiingo.faults.then(Fault.EMPTY)
+        assert (await r.vendor.fetch(series("NEWCO", "tiingo"), JUNE)).listing == answer.listing
+        assert len(r.fake.calls) == 6
 
 
 async def test_a_failed_metadata_call_leaves_the_listing_unknown() -> None:
@@ -297,6 +315,34 @@ async def test_the_event_loop_is_never_blocked() -> None:
         with blockbuster_ctx(scanned_modules=["ohlcache.adapters"]):
             await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)
             await r.vendor.fetch(series("AAPL", "tiingo", Resolution.HOUR), JUNE)
+
+
+async def test_an_answer_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """E12: memory is bounded, whatever a vendor sends."""
+    monkeypatch.setattr(vendor_http, "BODY_BYTES_MAX", 1000)
+    async with rig("tiingo") as r:
+        with pytest.raises(VendorGarbage):
+            await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)
+
+
+async def test_vendors_may_share_one_pool() -> None:
+    """F5: one set of connections per process; closing both is closing it once."""
+    clock, telemetry, pool = FakeClock(EVENING), RecordingTelemetry(), HttpPool()
+    async with FakeVendors(MARKET, clock) as fake:
+        vendors = [
+            kind(base_url=fake.url, key=FixedKey(KEY), clock=clock, telemetry=telemetry, timeout_seconds=5.0, pool=pool)
+            for kind in (TiingoVendor, FinnhubVendor)
+        ]
+        for vendor in vendors:
+            assert len((await vendor.fetch(series("AAPL", vendor.name), JUNE)).candles) == 10
+        for vendor in vendors:
+            await vendor.close()
+
+
+async def test_a_fixed_key_does_not_show() -> None:
+    """S1: not even in its own description."""
+    assert KEY not in repr(FixedKey(KEY))
+    assert await FixedKey(KEY).get(refresh=True) == KEY
 
 
 async def test_check_says_what_is_well_or_raises() -> None:

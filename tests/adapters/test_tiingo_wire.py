@@ -242,6 +242,14 @@ def test_hourly_quota_waits_for_the_full_hour() -> None:
     assert refused.retry_after_seconds == 40 * 60
 
 
+def test_a_quota_in_other_words_waits_for_the_full_hour() -> None:
+    """E22: no allowance comes back sooner."""
+    for body in ("", "{broken", '{"detail":"Slow down."}', '{"detail":7}'):
+        refused = refusal(429, body)
+        assert isinstance(refused, QuotaExceeded)
+        assert refused.retry_after_seconds == 40 * 60
+
+
 def test_daily_quota_waits_for_midnight_in_new_york() -> None:
     """E22: 14:20 in New York is 9 h 40 min before midnight."""
     refused = refusal(200, "Error: You have run over your daily request allocation.")

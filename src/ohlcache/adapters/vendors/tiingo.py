@@ -30,6 +30,7 @@ METADATA_BUDGET_SHARE = 0.5
 """Of the time-out: prices and metadata together stay well below the life of a lease, which is two time-outs."""
 
 SUGGESTIONS_ASKED = 20
+LISTINGS_REMEMBERED_MAX = 10_000
 
 TRAITS = VendorTraits(
     limits={
@@ -67,6 +68,7 @@ class TiingoVendor:
             pool=pool,
         )
         self._suggestions = RememberedSuggestions(self._search, clock)
+        self._listings: dict[str, Span] = {}
 
     @property
     def name(self) -> str:
@@ -126,6 +128,9 @@ class TiingoVendor:
         They are those of the daily rows. IEX need not have had a trade in a listed span, so there only a span outside
         the ticker's life is explained.
         """
+        known = self._listings.get(series.ticker)
+        if known is not None and span.end < known.start:
+            return known  # a first day does not change, a last one does
         ticker = quote(wire.wire_ticker(series.ticker), safe="")
         try:
             listing = await self._http.ask(
@@ -138,8 +143,10 @@ class TiingoVendor:
             )
         except OhlcacheError:
             return None
-        if listing is not None and not series.resolution.is_daily and listing.overlaps(span):
+        if listing is None or (not series.resolution.is_daily and listing.overlaps(span)):
             return None
+        if len(self._listings) < LISTINGS_REMEMBERED_MAX:
+            self._listings[series.ticker] = listing
         return listing
 
     async def _search(self, text: str) -> Sequence[TickerInfo]:

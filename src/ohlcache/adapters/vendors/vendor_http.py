@@ -163,8 +163,7 @@ class VendorHttp:
         self._clock = clock
         self._telemetry = telemetry
         self._timeout_seconds = timeout_seconds
-        self._own_pool = HttpPool() if pool is None else None
-        self._pool = pool or self._own_pool or HttpPool()
+        self._pool = pool or HttpPool()
         self._allowance = calls_per_hour
         self._hour = 0
         self._calls = 0
@@ -221,9 +220,8 @@ class VendorHttp:
         return QuotaState(calls, self._allowance, blocked)
 
     async def close(self) -> None:
-        """Close the connections, unless they are shared."""
-        if self._own_pool is not None:
-            await self._own_pool.close()
+        """Close the connections; vendors that share a pool end together, and a later call opens new ones."""
+        await self._pool.close()
 
     async def _answered(
         self, path: str, params: Mapping[str, str], parse: Callable[[bytes], T], ticker: str, budget_seconds: float
