@@ -18,6 +18,7 @@ from ohlcache.http.negotiation import Format
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import date
 
     from numpy.typing import NDArray
 
@@ -32,7 +33,7 @@ _encode_json = msgspec.json.Encoder().encode
 class CandleRow(msgspec.Struct, frozen=True, gc=False):
     """One candle of the row form."""
 
-    date: str
+    date: str | date
     open: float
     high: float
     low: float
@@ -43,7 +44,7 @@ class CandleRow(msgspec.Struct, frozen=True, gc=False):
 class CandleColumns(msgspec.Struct, frozen=True):
     """All candles of the columnar form."""
 
-    date: list[str]
+    date: list[str] | list[date]
     open: list[float]
     high: list[float]
     low: list[float]
@@ -82,12 +83,15 @@ def encode_answer(answer: Answer, form: Format) -> bytes:
     return _ENCODERS[form](answer)
 
 
-def dates_of(answer: Answer) -> list[str]:
-    """Return the date of every candle as the API writes it: a day, or the instant at which the bar starts."""
+def days_of(answer: Answer) -> list[date]:
+    """Return the market date of every daily candle; encoders write it as ``YYYY-MM-DD``."""
+    days: list[date] = answer.candles.time.astype("datetime64[s]").astype("datetime64[D]").tolist()
+    return days
+
+
+def instants_of(answer: Answer) -> list[str]:
+    """Return the instant at which each bar starts, as the API writes it."""
     times = answer.candles.time
-    if answer.resolution.is_daily:
-        days: list[str] = np.datetime_as_string(times.astype("datetime64[s]").astype("datetime64[D]")).tolist()
-        return days
     if not len(times):
         return []
     # Formatting instants one by one costs more than everything else together, and days and times of day repeat:
@@ -153,19 +157,23 @@ def _columns(answer: Answer) -> tuple[list[float], list[float], list[float], lis
     )
 
 
+def _dates(answer: Answer) -> list[date] | list[str]:
+    return days_of(answer) if answer.resolution.is_daily else instants_of(answer)
+
+
 def _json_rows(answer: Answer) -> bytes:
-    return _encode_json(_document(answer, list(map(CandleRow, dates_of(answer), *_columns(answer)))))
+    return _encode_json(_document(answer, list(map(CandleRow, _dates(answer), *_columns(answer)))))
 
 
 def _json_columns(answer: Answer) -> bytes:
-    return _encode_json(_document(answer, CandleColumns(dates_of(answer), *_columns(answer))))
+    return _encode_json(_document(answer, CandleColumns(_dates(answer), *_columns(answer))))
 
 
 def _csv(answer: Answer) -> bytes:
     if not len(answer.candles):
         return CSV_HEADER
     # The JSON encoder writes a whole column at once, several times as fast as Python writes number by number.
-    dates = ",".join(dates_of(answer)).encode().split(b",")
+    dates = ",".join(map(str, _dates(answer))).encode().split(b",")
     columns = [_encode_json(column)[1:-1].split(b",") for column in _columns(answer)]
     return CSV_HEADER + b"\n".join(map(b",".join, zip(dates, *columns, strict=True))) + b"\n"
 
