@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from adapters.vendor_rig import EVENING, MARKET, RECORDED
-from ohlcache.testing import FakeClock, FakeVendors, Fault
+from ohlcache.testing import Answer, FakeClock, FakeVendors, Fault
 
 DAILY = "/tiingo/daily/GOOGL/prices?startDate=2024-06-03&endDate=2024-06-14"
 IEX = "/iex/GOOGL/prices?startDate=2024-06-03&endDate=2024-06-03&resampleFreq=30Min"
@@ -152,6 +152,24 @@ def test_the_quota_message_is_plain_text() -> None:
         assert status == 200
         assert body.startswith(b"You have run over your 500 symbol look up")
         assert get(fake.url + DAILY)[0] == 429
+
+
+def test_a_recording_may_be_served_instead() -> None:
+    """B1: byte for byte, until it is taken away again."""
+    recording = (RECORDED / "tiingo" / "latest_GOOGL_2018-04-12.json").read_bytes()
+    with FakeVendors(MARKET, FakeClock(EVENING)) as fake:
+        fake.canned["/tiingo/daily/GOOGL/prices"] = Answer(200, recording)
+        assert get(fake.url + DAILY) == (200, recording)
+        fake.reset()
+        assert get(fake.url + DAILY)[1] != recording
+
+
+def test_a_taken_port_is_an_error() -> None:
+    """In a thread too."""
+    with FakeVendors(MARKET, FakeClock(EVENING)) as fake:
+        with pytest.raises(OSError, match="address already in use"), FakeVendors(MARKET, port=fake.port):
+            pass
+        assert get(fake.url + "/api/test")[0] == 200
 
 
 def test_as_a_process_it_takes_orders() -> None:

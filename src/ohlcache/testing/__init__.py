@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ohlcache.testing.clock import FakeClock
+    from ohlcache.testing.fake_sides import Answer
     from ohlcache.testing.fake_vendor import FakeVendor
     from ohlcache.testing.fake_vendors import FakeVendors
     from ohlcache.testing.faults import Fault, Faults
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from ohlcache.testing.telemetry import RecordingTelemetry
 
 __all__ = [
+    "Answer",
     "FakeClock",
     "FakeVendor",
     "FakeVendors",
@@ -29,6 +31,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Answer": "fake_sides",
     "FakeClock": "clock",
     "FakeVendor": "fake_vendor",
     "FakeVendors": "fake_vendors",

@@ -60,7 +60,8 @@ class FakeVendors:
     """Serves Tiingo's and Finnhub's paths on one port.
 
     ``tiingo`` and ``finnhub`` are the two sides: each has ``faults``, and ``key`` (None: any). ``calls`` is everything
-    that arrived, in order. ``market`` and ``clock`` are the vendors' own; ``latency_seconds`` is real time.
+    that arrived, in order. ``market`` and ``clock`` are the vendors' own; ``latency_seconds`` is real time. ``canned``
+    holds answers by path (without the query) that are given instead of generated ones: recordings, for example.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class FakeVendors:
         self.clock: Clock = clock or SystemClock()
         self.latency_seconds = latency_seconds
         self.calls: list[ServedCall] = []
+        self.canned: dict[str, Answer] = {}
         self.tiingo = TiingoSide()
         self.finnhub = FinnhubSide()
         self._port = port
@@ -82,6 +84,7 @@ class FakeVendors:
         self._runner: web.AppRunner | None = None
         self._thread: threading.Thread | None = None
         self._thread_loop: asyncio.AbstractEventLoop | None = None
+        self._thread_failure: OSError | None = None
 
     # --- where it is and what it saw -------------------------------------------------------------------------------
 
@@ -114,8 +117,9 @@ class FakeVendors:
         return [call for call in self.calls if call.vendor == vendor]
 
     def reset(self) -> None:
-        """Forget every call and every fault."""
+        """Forget every call, every fault and every canned answer."""
         self.calls.clear()
+        self.canned.clear()
         for side in self.sides().values():
             side.faults.clear()
 
@@ -133,6 +137,9 @@ class FakeVendors:
         self._thread = threading.Thread(target=self._run, args=(ready,), name="fake-vendors", daemon=True)
         self._thread.start()
         ready.wait()
+        if self._thread_failure is not None:
+            self._thread.join()
+            raise self._thread_failure
         return self
 
     def __exit__(
@@ -173,8 +180,14 @@ class FakeVendors:
     def _run(self, ready: threading.Event) -> None:
         async def serve() -> None:
             self._thread_loop = asyncio.get_running_loop()
-            await self.start()
-            ready.set()
+            try:
+                await self.start()
+            except OSError as exc:  # the port is taken
+                self._thread_failure = exc
+                await self.stop()
+                return
+            finally:
+                ready.set()
             await self.until_stopped()
             await self.stop()
 
@@ -209,6 +222,7 @@ class FakeVendors:
         if Fault.HANG in faults:
             await self._stopping.wait()
         answer = side.refused_key(request.headers, request.query) or side.fault_answer(faults)
+        answer = answer or self.canned.get(request.path)
         if answer is None:
             answer = side.answer(request.path, dict(request.query), self.market, self.clock.now(), faults)
         misbehaved = await misbehave(request, answer, faults)
