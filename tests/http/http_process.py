@@ -49,8 +49,8 @@ class Process:
                 return found
         raise AssertionError(f"ended without {pattern!r}: {self.printed}")
 
-    def ready(self) -> int:
-        return int(self.until(r"^ohlcache \S+ serves sample on http://127\.0\.0\.1:(\d+)$").group(1))
+    def ready(self, source: str = "sample") -> int:
+        return int(self.until(rf"^ohlcache \S+ serves {source} on http://127\.0\.0\.1:(\d+)$").group(1))
 
     def end(self) -> int:
         assert self.process.stderr is not None

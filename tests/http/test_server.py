@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing
 from http.client import HTTPConnection
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from http_process import Process, end, get, launch
 
 from ohlcache.domain.errors import ConfigurationError
 from ohlcache.http.server import bind
+from ohlcache.testing import FakeClock, FakeVendors
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -51,6 +53,33 @@ def test_one_line_says_that_it_is_ready_and_sigterm_ends_it_well(start: Callable
     line = next(line for line in lines if line.get("request_id") == "over-the-wire" and line["event"] == "request")
     assert line["status"] == 200
     assert line["tier"] == "sample"
+
+
+def test_what_is_under_way_is_answered_and_written(start: Callable[..., Process]) -> None:
+    """F6, F10: SIGTERM during a vendor call: the caller gets its candles, and the next process finds them stored."""
+    instant = "2024-06-04T02:00:00Z"
+    with FakeVendors(clock=FakeClock(instant), latency_seconds=0.5) as vendors, ThreadPoolExecutor() as pool:
+        wishes = {
+            "OHLCACHE_SOURCE": "tiingo",
+            "OHLCACHE_STORE": "sqlite",
+            "OHLCACHE_CLOCK": instant,
+            "TIINGO_API_KEY": "a-key-that-must-not-show",
+            "TIINGO_BASE_URL": vendors.tiingo_url,
+        }
+        server = start(**wishes)
+        asked = pool.submit(get, server.ready("tiingo"), "/api/v2/tickers/AAPL/ohlc?range=1Y")
+        while not vendors.calls:
+            wait([asked], timeout=0.01)
+        server.process.send_signal(signal.SIGTERM)
+        status, headers, body = asked.result()
+        assert (status, headers["x-cache-source"]) == (200, "tiingo")
+        assert server.end() == 0
+        calls = len(vendors.calls)
+        again = get(start(**wishes).ready("tiingo"), "/api/v2/tickers/AAPL/ohlc?range=1Y")
+        assert again[1]["x-cache-source"] == "sqlite"
+        assert again[2] == body
+        assert len(vendors.calls) == calls
+    assert "must-not-show" not in "".join(server.printed)
 
 
 def test_an_interrupt_ends_it_well_too(start: Callable[..., Process]) -> None:
