@@ -84,7 +84,7 @@ def get(
 def _shape(*, csv: bool, json: bool) -> Shape:
     if json:
         return Shape.JSON
-    return Shape.CSV if csv or not sys.stdout.isatty() else Shape.TABLE
+    return Shape.CSV if csv or not _is_terminal() else Shape.TABLE
 
 
 def _write(table: CandleTable, shape: Shape, rows_max: int | None) -> None:
@@ -138,3 +138,7 @@ def _age(seconds: float) -> str:
         if seconds >= size:
             return f"{seconds / size:.0f} {unit}"
     return f"{seconds:.0f} s"
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty()

@@ -80,8 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = build_app()(words, prog_name="ohlcache", standalone_mode=False)
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
-        _complain("interrupted")
-        return ExitCode.INTERRUPTED
+        code = ExitCode.INTERRUPTED
     except BrokenPipeError:
         return _reader_has_gone()
     except OhlcacheError as exc:
@@ -90,6 +89,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return exit_code_of(exc)
     except Exception as exc:  # noqa: BLE001 - the last catch: whatever it is, a person gets a sentence
         return _unexpected(exc, words)
+    if code == ExitCode.INTERRUPTED:
+        _complain("interrupted")
     return code if isinstance(code, int) else ExitCode.OK
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
+INTERRUPTED_SECONDS_MAX = 1.0
+
 
 def run(work: Coroutine[Any, Any, Value]) -> Value:
     """Return what ``work`` returns; Ctrl-C cancels it, lets it clean up, and is raised."""
@@ -29,8 +31,25 @@ async def opened_cache(settings: Settings | None = None) -> AsyncIterator[Cache]
     from ohlcache.assembly import build_cache
     from ohlcache.library.cache import Cache
 
-    async with Cache(await build_cache(settings or command_settings())) as cache:
+    cache = Cache(await build_cache(settings or command_settings()))
+    try:
         yield cache
+    except asyncio.CancelledError:
+        await _close_soon(cache)
+        raise
+    except BaseException:
+        await cache.close()
+        raise
+    await cache.close()
+
+
+async def _close_soon(cache: Cache) -> None:
+    """Close after Ctrl-C: what is nearly done may end, but nobody waits for a vendor's time-out any more."""
+    closing = asyncio.ensure_future(cache.close())
+    await asyncio.wait({closing}, timeout=INTERRUPTED_SECONDS_MAX)
+    for task in asyncio.all_tasks() - {closing, asyncio.current_task()}:
+        task.cancel()
+    await closing
 
 
 @asynccontextmanager
