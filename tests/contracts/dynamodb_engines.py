@@ -16,7 +16,7 @@ import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import boto3
@@ -95,7 +95,7 @@ class EngineServer:
         pytest.fail(f"{self.name} does not answer: {(self.folder / 'log').read_text()[-2000:]}")
 
 
-def raw_client(url: str | None, region: str = REGION) -> object:
+def raw_client(url: str | None, region: str = REGION) -> Any:
     """Return a client of a test's own, beside the cache's: to look and to tamper."""
     credentials = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"} if url is not None else {}
     config = Config(retries={"total_max_attempts": 1}, connect_timeout=1, read_timeout=5)
@@ -159,7 +159,7 @@ class Table:
     region: str
     endpoint_url: str | None
 
-    def client(self) -> object:
+    def client(self) -> Any:
         return raw_client(self.endpoint_url, self.region)
 
 
