@@ -10,12 +10,14 @@ from typing import Any
 import jsonschema
 import pytest
 
+from ohlcache.adapters.prometheus import ALERTING, exposed_name
 from ohlcache.domain.errors import ConfigurationError, OhlcacheError, StoreRefused
 from ohlcache.domain.request import Range
 from ohlcache.domain.resolution import Resolution
 from ohlcache.http import coverage, errors, ohlc, tickers
 from ohlcache.http.encodings import Document
 from ohlcache.http.negotiation import Format
+from ohlcache.ports import Metric
 from ohlcache.testing import Fault
 
 pytestmark = pytest.mark.asyncio(loop_scope="function")
@@ -203,3 +205,11 @@ async def test_the_page_lists_every_resource_and_parameter() -> None:
         assert f"`{name}`" in DOCS
     for form in Format:
         assert f"`{form.media_type}`" in DOCS
+
+
+async def test_the_page_lists_every_metric() -> None:
+    """O3: the table of docs/http-api.md has every metric under its exposed name, the alerting ones first."""
+    listed = re.findall(r"^\| `(ohlcache_\w+)`", DOCS, re.MULTILINE)
+    assert len(listed) == len(set(listed))
+    assert set(listed) == {exposed_name(metric) for metric in Metric}
+    assert listed[:4] == [exposed_name(metric) for metric in ALERTING]
