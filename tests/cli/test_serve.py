@@ -10,12 +10,12 @@ import sys
 import urllib.request
 from typing import TYPE_CHECKING
 
-import pytest
-
 from ohlcache.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import pytest
 
     from cli.conftest import Ended
 
@@ -58,7 +58,7 @@ def test_the_page_is_opened_when_ready(ohlcache: Command, monkeypatch: pytest.Mo
         return 0
 
     monkeypatch.setattr("ohlcache.http.server.serve", serve)
-    monkeypatch.setattr("typer.launch", lambda url: opened.append(url))
+    monkeypatch.setattr("typer.launch", opened.append)
     assert ohlcache("serve", "--open").code == 0
     assert opened == ["http://127.0.0.1:4711"]
 
