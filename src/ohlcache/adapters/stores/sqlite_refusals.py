@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 CHECKED_BYTES_MAX = 16 * 1024 * 1024
 """Up to this size a file is checked whole when it is opened; of larger ones, what is read is checked."""
 
+DATABASE_BYTES_MIN = 512
+"""The smallest page there is. SQLite takes a shorter file for an empty one, and would write over it."""
+
 BUSY_SECONDS_MAX = 30.0
 """How long anything waits for the writes of other processes. Each takes a millisecond: in health, never so long."""
 
@@ -32,16 +35,19 @@ _ELSEWHERE = "Move it aside, or set OHLCACHE_DATA_DIR to another folder."
 def refuse_unless_ours(path: Path, *, application_id: int, version: int) -> None:
     """Raise StoreRefused unless ``path`` is absent, empty, or a database of ours in a layout that is known."""
     logged = _size(_beside(path, "-wal")) > 0
-    if not _size(path):
+    size = _size(path)
+    if not size:
         if logged:  # ours never look so: their first page is there before there is a log
             raise damaged(path, "it is empty, but has a log")
         return
+    if size < DATABASE_BYTES_MIN:
+        raise _no_database(path)
     try:
         found_application, found_version = _marks(path)
     except sqlite3.DatabaseError as exc:
         if isinstance(exc, sqlite3.OperationalError):
             raise
-        raise StoreRefused(f"{path} is not a SQLite database.", hint=_ELSEWHERE) from exc
+        raise _no_database(path) from exc
     if found_application != application_id:
         raise foreign(path)
     if logged and not _half_made(path):
@@ -55,11 +61,22 @@ def refuse_damaged(path: Path) -> None:
     """Raise StoreRefused when the database at ``path``, which is ours, is not sound."""
     if not _size(path) or _half_made(path):
         return
-    if not _size(_beside(path, "-wal")) and _sound_alone(path):
-        return
-    # A log, or another process that writes just now: SQLite has the last word, under its locks.
+    if not _in_use(path):
+        try:
+            with _reading(path, "immutable=1") as connection:
+                _quick_check(connection, path)
+        except StoreRefused:
+            if not _in_use(path):
+                raise
+        else:
+            return
+    # Others may be writing just now, or died with something in the log: the last word is had under SQLite's locks.
     with _reading(path, "mode=ro") as connection:
         _quick_check(connection, path)
+
+
+def _no_database(path: Path) -> StoreRefused:
+    return StoreRefused(f"{path} is not a SQLite database.", hint=_ELSEWHERE)
 
 
 def foreign(path: Path) -> StoreRefused:
@@ -99,14 +116,9 @@ def _half_made(path: Path) -> bool:
     return _size(_beside(path, "-journal")) > 0
 
 
-def _sound_alone(path: Path) -> bool:
-    """Whether the main file alone is sound, as it is when nobody writes; looked at without leaving a trace."""
-    try:
-        with _reading(path, "immutable=1") as connection:
-            _quick_check(connection, path)
-    except StoreRefused:
-        return False
-    return True
+def _in_use(path: Path) -> bool:
+    """Whether another connection has the file open, or died with it open: without one there is nothing beside it."""
+    return _beside(path, "-wal").exists() or _beside(path, "-shm").exists()
 
 
 @contextmanager
