@@ -41,7 +41,7 @@ class Fallback:
     message: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Answer:
     """Candles with their provenance; everything in it is the same whichever tier it came from.
 

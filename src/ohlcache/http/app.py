@@ -96,7 +96,7 @@ def _routes(lifecycle: Lifecycle, options: HttpOptions) -> RouteTable:
             Route("/api/v2/status", {"GET": StatusResource(lifecycle, options.version).get}),
             Route("/healthz", {"GET": health.alive}),
             Route("/readyz", {"GET": health.ready}),
-            Route("/metrics", {"GET": MetricsResource(options.metrics).get}),
+            Route("/metrics", {"GET": MetricsResource(lifecycle, options.metrics).get}),
             Route("/openapi.json", {"GET": contract.document}),
             Route("/docs", {"GET": contract.docs}),
         ]

@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from ohlcache.domain.answer import IN_MEMORY
 from ohlcache.http.conditional import is_held
+from ohlcache.http.representations import body_key
+from ohlcache.service.read_through import memory_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    from ohlcache.domain.answer import Answer
     from ohlcache.domain.request import CandleRequest
     from ohlcache.http.messages import Header
     from ohlcache.http.negotiation import Coding, Format
@@ -45,7 +49,10 @@ def is_repeatable(headers: Iterable[Header]) -> bool:
 class Replay:
     """What one request was found to ask for, and the headers of its answer that do not change."""
 
-    __slots__ = ("_cache", "_coding", "_encoder", "_form", "_held", "_made", "_minute", "_static", "_wanted")
+    __slots__ = (
+        "_answer", "_body", "_cache", "_coding", "_encoder", "_form", "_head", "_held", "_key", "_minute", "_second",
+        "_static",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -57,49 +64,64 @@ class Replay:
         encoder: Encoder,
     ) -> None:
         self._cache = cache
-        self._wanted = wanted
+        self._key = memory_key(wanted)
         self._form = form
         self._coding = coding
         self._held = held
         self._encoder = encoder
         self._minute = cache.as_of() // MINUTE_SECONDS
         self._static = b""
-        self._made: tuple[int, bytes, bytes, bytes] = (0, b"", b"", b"")
+        self._second = 0
+        self._answer: Callable[[], Answer | None] = _nothing
+        self._head = b""
+        self._body = ""
 
     def settle(self, headers: Iterable[Header]) -> None:
         """Keep the headers of the answer that do not change."""
         self._static = b"".join(b"%b: %b\r\n" % field for field in headers if field[0] not in _CHANGING)
 
-    def render(self, request_id: str) -> tuple[bytes, bytes] | None:
-        """Return head (without the server's own fields and the empty line) and body, or None: go the whole way."""
-        cache = self._cache
-        if cache.as_of() // MINUTE_SECONDS != self._minute:
+    def render(self) -> tuple[bytes, bytes] | None:
+        """Return head (without the request id, the server's own fields and the empty line) and body.
+
+        None: this request has to go the whole way.
+        """
+        now = self._cache.clock.now()
+        answer = self._cache.again(self._key, now)
+        if answer is None:
             return None
-        served = cache.hit_again(self._wanted)
-        if served is None:
+        # Age, time to live and the minute change with the second at most: within one, the head stays.
+        second = int(now)
+        if (second != self._second or self._answer() is not answer) and not self._renew(answer, second):
             return None
-        shown = self._encoder.kept(served.answer, self._form, self._coding)
+        return self._head, answer.representations[self._body] if self._body else b""
+
+    def _renew(self, answer: Answer, second: int) -> bool:
+        """Make the head for this second; return whether it could be made."""
+        if self._cache.as_of() // MINUTE_SECONDS != self._minute:
+            return False
+        if self._answer() not in (None, answer):
+            return False  # another answer may need other headers
+        shown = self._encoder.kept(answer, self._form, self._coding)
         if shown is None:
-            return None
-        # Age and time to live are whole seconds: within one, the head is the same but for the request id.
-        second = int(cache.clock.now())
-        made_second, etag, head, body = self._made
-        if made_second != second or etag != shown.etag:
-            if etag and etag != shown.etag:
-                return None  # the answer has changed: its headers may have, too
-            held = self._held is not None and is_held(self._held, shown.etag)
-            body = b"" if held else shown.body
-            life = served.answer.fresh_until - second
-            head = b"%b%bx-cache-age: %d\r\ncache-status: ohlcache; hit%b; detail=%b\r\n%b" % (
-                _STATUS_LINES[304 if held else 200],
-                self._static,
-                served.age_seconds,
-                b"; ttl=%d" % life if math.isfinite(life) else b"",
-                IN_MEMORY.encode(),
-                b"" if held else b"content-length: %d\r\n" % len(body),
-            )
-            self._made = (second, shown.etag, head, body)
-        return b"%bx-request-id: %b\r\n" % (head, request_id.encode()), body
+            return False
+        held = self._held is not None and is_held(self._held, shown.etag)
+        life = answer.fresh_until - second
+        self._body = "" if held else body_key(self._form, shown.coding)
+        self._head = b"%b%bx-cache-age: %d\r\ncache-status: ohlcache; hit%b; detail=%b\r\n%b" % (
+            _STATUS_LINES[304 if held else 200],
+            self._static,
+            max(0.0, second - answer.observed_at),
+            b"; ttl=%d" % life if math.isfinite(life) else b"",
+            IN_MEMORY.encode(),
+            b"" if held else b"content-length: %d\r\n" % len(shown.body),
+        )
+        self._answer = ref(answer)
+        self._second = second
+        return True
+
+
+def _nothing() -> None:
+    """Stand for the reference to an answer before there is one."""
 
 
 class ReplayBoard:
@@ -108,6 +130,8 @@ class ReplayBoard:
     def __init__(self) -> None:
         self._replays: dict[bytes, Replay] = {}
         self.get = self._replays.get
+        self.defaults: list[Header] = []
+        self.default_lines = b""
 
     def __len__(self) -> int:
         return len(self._replays)

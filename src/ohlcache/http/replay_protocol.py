@@ -38,7 +38,7 @@ class ReplayingProtocol(HttpToolsProtocol):
         if self._between_messages and (self.cycle is None or self.cycle.response_complete):
             replay = self.board.get(data)
             if replay is not None and not self.flow.write_paused:
-                rendered = replay.render(self.ids.of(None))
+                rendered = replay.render()
                 if rendered is not None:
                     self._answer(*rendered)
                     return
@@ -70,8 +70,13 @@ class ReplayingProtocol(HttpToolsProtocol):
         super().timeout_keep_alive_handler()
 
     def _answer(self, head: bytes, body: bytes) -> None:
-        fields = b"".join(b"%b: %b\r\n" % field for field in self.server_state.default_headers)
-        self.transport.writelines((head, fields, b"\r\n", body))
+        defaults = self.server_state.default_headers
+        if defaults is not self.board.defaults:  # uvicorn renews the list when the date has changed
+            self.board.defaults = defaults
+            self.board.default_lines = b"".join(b"%b: %b\r\n" % field for field in defaults)
+        self.transport.writelines(
+            (head, b"x-request-id: ", self.ids.next(), b"\r\n", self.board.default_lines, b"\r\n", body)
+        )
         self.server_state.total_requests += 1
         self._replayed_at = self.loop.time()
 

@@ -30,6 +30,16 @@ class Representation:
     etag: bytes
 
 
+def body_key(form: Format, coding: Coding) -> str:
+    """Return the key of a body among an answer's representations."""
+    return form + "." + coding
+
+
+def etag_key(form: Format, coding: Coding) -> str:
+    """Return the key of a body's validator."""
+    return form + "." + coding + ".etag"
+
+
 class Encoder:
     """Gives representations of answers; ``grown`` is told of every answer that now weighs more."""
 
@@ -40,13 +50,13 @@ class Encoder:
     def kept(self, answer: Answer, form: Format, coding: Coding) -> Representation | None:
         """Return the representation if it was made before: two look-ups, no work."""
         kept = answer.representations
-        etag = kept.get(f"{form}.{coding}.etag")
+        etag = kept.get(etag_key(form, coding))
         if etag is None:
             return None
-        body = kept.get(f"{form}.{coding}")
+        body = kept.get(body_key(form, coding))
         # A body too short to be worth compressing is kept once, under identity; only its tag stands under the coding.
         if body is None:
-            return Representation(kept[f"{form}.{Coding.IDENTITY}"], Coding.IDENTITY, etag)
+            return Representation(kept[body_key(form, Coding.IDENTITY)], Coding.IDENTITY, etag)
         return Representation(body, coding, etag)
 
     async def represent(self, answer: Answer, form: Format, coding: Coding) -> Representation:
@@ -66,9 +76,9 @@ class Encoder:
         return made
 
     def _keep(self, answer: Answer, form: Format, coding: Coding, made: Representation) -> Representation:
-        answer.representations[f"{form}.{made.coding}"] = made.body
-        answer.representations[f"{form}.{made.coding}.etag"] = made.etag
-        answer.representations[f"{form}.{coding}.etag"] = made.etag
+        answer.representations[body_key(form, made.coding)] = made.body
+        answer.representations[etag_key(form, made.coding)] = made.etag
+        answer.representations[etag_key(form, coding)] = made.etag
         self._grown(answer)
         return made
 

@@ -15,11 +15,15 @@ class RequestIds:
     """Gives ids that are unique across processes: a random part per process, and a number."""
 
     def __init__(self) -> None:
-        self._prefix = secrets.token_hex(6)
+        self._bytes = secrets.token_hex(6).encode()
         self._numbers = count(1)
+
+    def next(self) -> bytes:
+        """Return a new id."""
+        return b"%b-%x" % (self._bytes, next(self._numbers))
 
     def of(self, header: bytes | None) -> str:
         """Return the caller's ``X-Request-Id``, or a new one when there is none or it could do harm in a log."""
         if header is not None and _SANE.match(header):
             return header.decode("ascii")
-        return f"{self._prefix}-{next(self._numbers):x}"
+        return self.next().decode()

@@ -30,7 +30,7 @@ from ohlcache.service.fetching import Fetcher, market_now
 from ohlcache.service.single_flight import SingleFlight
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from ohlcache.domain.plan import Need
     from ohlcache.domain.sessions import SessionTable
@@ -97,20 +97,22 @@ class Coverer:
         limit = vendor.traits.limits[need.series.resolution]
         known = (await self._read(need, need.span)).valid
         calls, believed = 0, True
-        for _ in range(REPLANS_MAX):
+        for waits_left in reversed(range(REPLANS_MAX)):
             as_of = market_now(vendor, self.clock.now())
             if not plan(need, known.coverage, self.calendar, as_of, limit):
                 break
-            flight, shared = self._join_or_start(need, vendor, lock_key)
-            fetched = await asyncio.shield(flight.task)
-            if shared:
-                self.telemetry.count(Metric.SHARED_FETCHES, scope="process")
-            else:
-                calls += fetched.calls
-            believed = believed and fetched.believed
-            known = merge([known, self._relied_on(fetched.holding)])
-            if not shared:
+            # The last turn waits for nobody: many narrow fetches must not keep a wide one from its own.
+            flight = self._joinable(need) if waits_left else None
+            if flight is None:
+                fetched = await asyncio.shield(self._start(need, vendor, lock_key).task)
+                # Just heard, so it stands, even if writing it took longer than it lives.
+                known = self._beside(known, fetched.holding, need, vendor)
+                calls, believed = fetched.calls, believed and fetched.believed
                 break
+            fetched = await asyncio.shield(flight.task)
+            self.telemetry.count(Metric.SHARED_FETCHES, scope="process")
+            known = self._beside(known, self._relied_on(fetched.holding), need, vendor)
+            believed = believed and fetched.believed
         return Covered(known, calls, calls > 0, believed)
 
     async def held(self, need: Need, *, expired: bool = False) -> Holding:
@@ -130,18 +132,19 @@ class Coverer:
 
     # --- one fetch, many waiters ---------------------------------------------------------------------------------
 
-    def _join_or_start(self, need: Need, vendor: CandleVendor, lock_key: str) -> tuple[_Flight, bool]:
-        flights = self._under_way.setdefault(str(need.series), [])
-        for flight in flights:
-            if flight.reach.overlaps(need.span):
-                return flight, True
+    def _joinable(self, need: Need) -> _Flight | None:
+        flights = self._under_way.get(str(need.series), ())
+        return next((flight for flight in flights if flight.reach.overlaps(need.span)), None)
+
+    def _start(self, need: Need, vendor: CandleVendor, lock_key: str) -> _Flight:
         as_of = market_now(vendor, self.clock.now())
         reach = reach_of(need, self.calendar, as_of, vendor.traits.limits[need.series.resolution])
         task = self._flights.start(object(), lambda: self._fetch(need, reach, vendor, lock_key))
         flight = _Flight(reach, task)
+        flights = self._under_way.setdefault(str(need.series), [])
         flights.append(flight)
         task.add_done_callback(lambda _: flights.remove(flight))
-        return flight, False
+        return flight
 
     async def _fetch(self, need: Need, reach: Span, vendor: CandleVendor, lock_key: str) -> Covered:
         """Fetch what of the need is missing, under its lease; return everything that is then known within ``reach``."""
@@ -178,30 +181,38 @@ class Coverer:
         fetched = await self._fetcher.fetch(
             vendor, need.series, spans, listed_before=listed_before, empty_before=empty_before
         )
-        known, keep = held.valid, held.chunks
-        if pre_adjusted:
-            known, keep = rebased(held.valid, fetched.holding), held.chunks
         if self._epochs.get(need.series.ticker, 0) == epoch:
-            await self._write(need, fetched.kept, keep, replace=pre_adjusted)
+            written = await self._write(need, fetched.kept, held.chunks, replace=pre_adjusted)
+            if self._epochs.get(need.series.ticker, 0) != epoch:
+                # Cleared while it was being written: whichever came first, nothing of before may stay.
+                await self.store.write((), delete=written)
         if fetched.failure is not None:
             raise fetched.failure
         believed = len(fetched.kept) == len(fetched.holding)
-        return Covered(merge([known, fetched.holding]), fetched.calls, from_vendor=True, believed=believed)
+        known = self._beside(held.valid, fetched.holding, need, vendor)
+        return Covered(known, fetched.calls, from_vendor=True, believed=believed)
 
-    async def _write(self, need: Need, new: Holding, held: Iterable[Chunk], *, replace: bool) -> None:
+    def _beside(self, known: Holding, new: Holding, need: Need, vendor: CandleVendor) -> Holding:
+        """Return what was known together with what is new; on a new price basis the old is worthless."""
+        if need.series.resolution in vendor.traits.pre_adjusted:
+            known = rebased(known, new)
+        return merge([known, new])
+
+    async def _write(self, need: Need, new: Holding, held: Sequence[Chunk], *, replace: bool) -> Sequence[Chunk]:
+        """Store ``new`` beside what is held; return the chunks that were written."""
         if not len(new):
-            return
+            return ()
         if replace:
-            old = merge([rebased(merge([chunk.holding for chunk in held]), new), new])
-            write = cut(need.series, old)
+            write = cut(need.series, merge([rebased(merge([chunk.holding for chunk in held]), new), new]))
             names = {chunk.name for chunk in write}
             await self.store.write(write, delete=[chunk for chunk in held if chunk.name not in names])
-            return
+            return write
         now = self.clock.now()
         alive = [chunk for chunk in held if chunk.expires_at(self.final_life_seconds) > now]
         expired = [chunk for chunk in held if chunk.expires_at(self.final_life_seconds) <= now]
-        write, superseded = fold(cut(need.series, new), alive)
+        write, superseded = fold(cut(need.series, new), alive, self._relied_on)
         await self.store.write(write, delete=[*superseded, *expired])
+        return write
 
     # --- the lease -----------------------------------------------------------------------------------------------
 

@@ -52,7 +52,6 @@ class Fetcher:
     def __init__(self, *, calendar: SessionTable, clock: Clock) -> None:
         self._calendar = calendar
         self._clock = clock
-        self._slots = asyncio.Semaphore(PARALLEL_CALLS_MAX)
 
     async def fetch(
         self,
@@ -69,8 +68,10 @@ class Fetcher:
         known to be empty and are asked for again.
         """
         oldest = min(spans)
+        # Of this fetch only: tickers must not wait for one another.
+        slots = asyncio.Semaphore(PARALLEL_CALLS_MAX)
         outcomes = await asyncio.gather(
-            *(self._one(vendor, series, span, listed_before or span != oldest, empty_before) for span in spans),
+            *(self._one(slots, vendor, series, span, listed_before or span != oldest, empty_before) for span in spans),
             return_exceptions=True,
         )
         failure = None
@@ -91,13 +92,14 @@ class Fetcher:
 
     async def _one(
         self,
+        slots: asyncio.Semaphore,
         vendor: CandleVendor,
         series: Series,
         span: Span,
         listed_before: bool,  # noqa: FBT001 - what is known, not what to do
         empty_before: NDArray[np.int32],
     ) -> Fetched:
-        async with self._slots:
+        async with slots:
             observed_at = self._clock.now()
             answer = await vendor.fetch(series, span)
             if contradicts_listing(answer, span, self._calendar, empty_before=empty_before):

@@ -125,6 +125,7 @@ class ReadThrough:
         self._flights: SingleFlight[Served] = SingleFlight()
         self._epochs: dict[str, int] = {}
         self._calls_saved = 0
+        self._unsettled_hits = 0
 
     # --- asking --------------------------------------------------------------------------------------------------
 
@@ -159,23 +160,33 @@ class ReadThrough:
     def hit(self, request: CandleRequest) -> Served | None:
         """Return the memory tier's answer, if it has a fresh one; no I/O."""
         now = self.clock.now()
-        return self._remembered(self._memory.get(_memory_key(request), now), now)
-
-    def hit_again(self, request: CandleRequest) -> Served | None:
-        """Return what ``hit`` would; where there is nothing, count nothing: the request goes the whole way next."""
-        now = self.clock.now()
-        return self._remembered(self._memory.again(_memory_key(request), now), now)
-
-    def _remembered(self, answer: Answer | None, now: float) -> Served | None:
+        answer = self._memory.get(memory_key(request), now)
         if answer is None:
             return None
         self._calls_saved += 1
         self.telemetry.count(Metric.REQUESTS, tier=IN_MEMORY)
         return Served(answer, IN_MEMORY, max(0.0, now - answer.observed_at))
 
+    def again(self, key: Hashable, now: float) -> Answer | None:
+        """Return the memory tier's answer under ``memory_key`` to a request that came before; None counts nothing.
+
+        What is counted shows after ``settle``: counting each would cost more than finding it.
+        """
+        answer = self._memory.again(key, now)
+        if answer is not None:
+            self._unsettled_hits += 1
+        return answer
+
+    def settle(self) -> None:
+        """Count the hits that ``again`` found since the last time."""
+        hits, self._unsettled_hits = self._unsettled_hits, 0
+        if hits:
+            self._calls_saved += hits
+            self.telemetry.count(Metric.REQUESTS, hits, tier=IN_MEMORY)
+
     def grown(self, answer: Answer) -> None:
         """Weigh an answer in the memory tier again, after encoded forms were put beside it."""
-        self._memory.grown(_memory_key(answer.request), answer)
+        self._memory.grown(memory_key(answer.request), answer)
 
     async def get(self, request: CandleRequest) -> Served:
         """Return the answer, from the nearest tier that has it.
@@ -187,7 +198,7 @@ class ReadThrough:
         if served is not None:
             return served
         try:
-            served, shared = await self._flights.do(_memory_key(request), lambda: self._walk(request))
+            served, shared = await self._flights.do(memory_key(request), lambda: self._walk(request))
         except OhlcacheError as exc:
             self.telemetry.count(Metric.REQUEST_FAILURES, code=exc.code)
             raise
@@ -239,6 +250,7 @@ class ReadThrough:
 
     def status(self) -> CacheStatus:
         """Return the cache at work."""
+        self.settle()
         vendor = self._vendors[0]
         return CacheStatus(
             source=vendor.name,
@@ -257,6 +269,7 @@ class ReadThrough:
 
     async def close(self) -> None:
         """Let what is in flight end, write what it fetched, and release store and vendors."""
+        self.settle()
         await self._flights.drain()
         await self._coverer.drain()
         for vendor in self._vendors:
@@ -270,7 +283,7 @@ class ReadThrough:
         served = await self._from_anywhere(request)
         keep = served.answer.certificate.complete or served.answer.stale
         if keep and served.believed and self._epochs.get(request.ticker, 0) == epoch:
-            self._memory.put(_memory_key(request), served.answer)
+            self._memory.put(memory_key(request), served.answer)
         return served
 
     async def _from_anywhere(self, request: CandleRequest) -> Served:
@@ -400,7 +413,8 @@ class ReadThrough:
         )
 
 
-def _memory_key(request: CandleRequest) -> Hashable:
+def memory_key(request: CandleRequest) -> Hashable:
+    """Return what the memory tier keeps the answer to ``request`` under."""
     return (request.cache_key, request.adjustment, request.partial)
 
 
