@@ -20,7 +20,7 @@ from ohlcache.domain.coverage import Holding, SessionState, merge
 from ohlcache.domain.resolution import Resolution
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from ohlcache.domain.series import Series
 
@@ -112,11 +112,14 @@ def cut(series: Series, holding: Holding) -> list[Chunk]:
     return chunks
 
 
-def fold(new: Sequence[Chunk], held: Iterable[Chunk]) -> tuple[list[Chunk], list[Chunk]]:
+def fold(
+    new: Sequence[Chunk], held: Iterable[Chunk], relied_on: Callable[[Holding], Holding]
+) -> tuple[list[Chunk], list[Chunk]]:
     """Return which chunks to write and which of ``held`` to delete after that, so that nothing is lost.
 
     A held chunk goes when every session of it is known better by the new ones, or when its cell has so many that one
-    is written for all.
+    is written for all. ``relied_on`` is the part of a holding that has not expired: an expired word, being the earlier
+    one, must not outvote the new.
     """
     write: list[Chunk] = []
     remove: dict[ChunkName, Chunk] = {}
@@ -129,7 +132,7 @@ def fold(new: Sequence[Chunk], held: Iterable[Chunk]) -> tuple[list[Chunk], list
         neighbours = cells.get(cell_start(chunk.name.first_day, chunk.series.resolution), [])
         final = [other for other in neighbours if not other.name.forming]
         if len(final) + 1 >= FOLD_CHUNKS_MIN:
-            write.append(Chunk(chunk.series, merge([chunk.holding, *(other.holding for other in final)])))
+            write.append(Chunk(chunk.series, merge([chunk.holding, *(relied_on(other.holding) for other in final)])))
             remove.update((other.name, other) for other in final)
         else:
             write.append(chunk)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ohlcache.domain.coverage import Holding
+from ohlcache.domain.coverage import Holding, SessionState
 
 REBASED_RATIO = 1e-3
 """A relative move of a close beyond this is a new basis, not a correction of the last digit."""
@@ -16,9 +16,11 @@ REBASED_RATIO = 1e-3
 
 def rebased(held: Holding, new: Holding) -> Holding:
     """Return what of ``held`` can stand beside ``new``: sessions it does not speak of, if the basis is the same."""
-    common, mine, theirs = np.intersect1d(held.candles.time, new.candles.time, return_indices=True)
+    # What was still forming moves by itself.
+    settled = held.select(held.coverage.states != SessionState.FORMING).candles
+    common, mine, theirs = np.intersect1d(settled.time, new.candles.time, return_indices=True)
     if len(held) and len(new):
-        before, after = held.candles.close[mine], new.candles.close[theirs]
+        before, after = settled.close[mine], new.candles.close[theirs]
         moved = bool(np.any(np.abs(after - before) > REBASED_RATIO * np.abs(before)))
         if moved or not len(common):
             return Holding.empty()
