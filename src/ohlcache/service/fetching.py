@@ -134,6 +134,8 @@ class Fetcher:
         for gap, edge in gaps:
             asked_at = self._clock.now()
             own = await vendor.fetch(series, gap)
+            if not len(own.candles) and len(_within(answer, gap, self._calendar, series).candles):
+                raise VendorGarbage(f"The vendor denies candles of {series.ticker} that it sent a moment ago.")
             older = gap.start > span.start or listed_before
             if not len(own.candles) and own.listing is None and not older:
                 # Asked twice and empty twice, with candles from then on: the ticker was not listed yet.
