@@ -313,7 +313,7 @@ class Checks:
         name = f"{node.name} {request.cache_key} {answer.adjustment} ({served.tier})"
         if answer.request.cache_key != request.cache_key:
             raise Violation(f"{name}: answered with {answer.request.cache_key}")
-        if ask.what["ticker"] == UNKNOWN_TICKER:
+        if ask.what["ticker"] == UNKNOWN_TICKER and answer.certificate.complete:
             raise Violation(f"{name}: an unknown ticker is answered")
         self._well_formed(name, answer, request)
         certificate = answer.certificate

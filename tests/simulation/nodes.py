@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from ohlcache.ports import Level, Metric
-    from ohlcache.service.covering import Coverer
 
     from .checks import Checks
     from .store import StoreServer
@@ -94,6 +93,7 @@ class Node:
     process: Process = field(init=False)
     cache: ReadThrough = field(init=False)
     breaker: CircuitBreaker = field(init=False)
+    memory: MemoryTier = field(init=False)
     under_way: dict[int, Ask] = field(default_factory=dict)
     breaker_closed_at: float = 0.0
     paused_seconds: float = 0.0
@@ -117,22 +117,19 @@ class Node:
         context.run(ASK.set, ask)
         return self.loop.create_task(work, context=context)
 
-    def coverer(self) -> Coverer:
-        """Return the part of the walk that fetches, to see what it has under way."""
-        return self.cache._coverer
-
     def _start(self) -> None:
         telemetry = NodeTelemetry(self)
         self.process = Process(f"{self.name}.{self.life}")
         self.breaker_closed_at = 0.0
         port = StorePort(self.store, self, self.life)
         self.breaker = CircuitBreaker("dynamodb_cache", clock=self.clock, telemetry=telemetry)
+        self.memory = MemoryTier(entries_max=MEMORY_ENTRIES_MAX, bytes_max=MEMORY_BYTES_MAX)
         self.cache = ReadThrough(
             calendar=self.checks.truth.calendar,
             clock=self.clock,
             telemetry=telemetry,
             store=GuardedStore(port, port, breaker=self.breaker, telemetry=telemetry),
             vendors=[VendorPort(self.vendor, self, self.life)],
-            memory=MemoryTier(entries_max=MEMORY_ENTRIES_MAX, bytes_max=MEMORY_BYTES_MAX),
+            memory=self.memory,
             final_life_seconds=self.final_life_seconds,
         )

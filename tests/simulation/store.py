@@ -19,6 +19,7 @@ from .weather import Kind
 if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Sequence
+    from datetime import date
 
     from ohlcache.domain.chunks import Chunk, ChunkName
     from ohlcache.domain.series import Series
@@ -39,6 +40,9 @@ DOUBLE_SECONDS_MAX = 8.0
 @dataclass(slots=True)
 class _Kept:
     chunk: Chunk
+    first_day: date
+    last_day: date
+    expires_at: float
     put_at: float
     deleted_at: float | None = None
 
@@ -107,8 +111,7 @@ class StoreServer:
         late = not strongly and Kind.STORE_LATE_READ in self.weather.chances
         found = []
         for kept in self.kept.get(series, {}).values():
-            name = kept.chunk.name
-            if name.first_day > span.end or kept.chunk.last_day < span.start:
+            if kept.first_day > span.end or kept.last_day < span.start:
                 continue
             there = kept.deleted_at is None
             if late and now - kept.put_at < self.dice.uniform(0, LATE_SECONDS_MAX):
@@ -119,7 +122,7 @@ class StoreServer:
                 self.weather.struck[Kind.STORE_LATE_READ] += 1
             if there:
                 found.append(kept.chunk)
-                if kept.chunk.expires_at(self.final_life_seconds) <= now:
+                if kept.expires_at <= now:
                     self.weather.struck[Kind.STORE_LATE_DELETION] += 1
         self.dice.shuffle(found)
         return found
@@ -132,7 +135,8 @@ class StoreServer:
             series = self.kept.setdefault(chunk.series, {})
             known = series.get(chunk.name)
             if known is None or known.deleted_at is not None:
-                series[chunk.name] = _Kept(chunk, now)
+                expires_at = chunk.expires_at(self.final_life_seconds)
+                series[chunk.name] = _Kept(chunk, chunk.name.first_day, chunk.last_day, expires_at, now)
         for chunk in delete:
             known = self.kept.get(chunk.series, {}).get(chunk.name)
             if known is not None and known.deleted_at is None:
@@ -154,7 +158,7 @@ class StoreServer:
         for chunks in self.kept.values():
             for name, kept in list(chunks.items()):
                 gone = kept.deleted_at is not None and kept.deleted_at < now - 2 * LATE_SECONDS_MAX
-                expired = kept.chunk.expires_at(self.final_life_seconds) < now - 600
+                expired = kept.expires_at < now - 600
                 if gone or (expired and self.dice.random() < 0.2):  # noqa: PLR2004 - late, not never
                     del chunks[name]
 

@@ -25,7 +25,9 @@ from .weather import Kind, Weather
 NODES_MIN = 20
 NODES_MAX = 24
 MARKETS = 14
-STEPS_DEFAULT = 14
+STEPS_DEFAULT = 4
+HERD_SIZES = (1, 2, 3, 6, NODES_MAX)
+HERD_WEIGHTS = (10, 5, 3, 2, 0.5)
 FINAL_LIFE_SECONDS = 90 * 86_400.0
 WEEKS_MAX = 8
 SKEW_SECONDS_MAX = 300.0
@@ -166,7 +168,7 @@ class World:
 
     def _ask_something(self) -> None:
         dice = self.dice
-        herd = dice.choices((1, 2, 4, 8, len(self.nodes)), (8, 4, 4, 2, 1))[0]
+        herd = min(dice.choices(HERD_SIZES, HERD_WEIGHTS)[0], len(self.nodes))
         if self.favourites and dice.random() < 0.35:
             what = dice.choice(self.favourites)
         else:
@@ -215,7 +217,7 @@ class World:
     def _pause(self, end: float) -> float:
         """Return how long until the next thing: now, in minutes, just about when something falls due, or days later."""
         dice, now = self.dice, self.loop.time()
-        kind = dice.choices(("at once", "minutes", "due", "days"), (4, 3, 5, 1.5))[0]
+        kind = dice.choices(("at once", "minutes", "due", "days"), (4, 3, 5, 2))[0]
         if now > end or kind == "at once":
             return dice.random() * 3
         if kind == "minutes":
@@ -305,7 +307,7 @@ class World:
         self.store.sweep()
         self.callers = [caller for caller in self.callers if not caller.done()]
         for node in self.nodes:
-            memory = node.cache.status().memory
+            memory = node.memory.statistics()
             if memory.entries > memory.entries_max or memory.bytes > memory.bytes_max or memory.bytes < 0:
                 raise Violation(f"{node.name}: the memory tier is beyond its bounds: {memory}")
 
@@ -320,8 +322,8 @@ class World:
         for node in self.nodes:
             node.clock.skew_seconds = 0.0
         await self.loop.sleep(4 * HEAL_SECONDS + self.checks.skew_spread_seconds)
-        what = [what for what in self.favourites if what["ticker"] != UNKNOWN_TICKER][:3]
-        for node in self.dice.sample(self.nodes, 3):
+        what = [what for what in self.favourites if what["ticker"] != UNKNOWN_TICKER][-2:]
+        for node in self.dice.sample(self.nodes, 2):
             for each in what:
                 self.asks += 1
                 ask = Ask(self.asks, each, self.loop.time())
