@@ -71,6 +71,7 @@ class Driver:
         target: str | bytes,
         headers: Mapping[str, str] | list[tuple[bytes, bytes]] | None = None,
         body: bytes = b"",
+        extensions: Mapping[str, object] | None = None,
     ) -> Reply:
         raw = target if isinstance(target, bytes) else target.encode()
         path, _, query = raw.partition(b"?")
@@ -91,6 +92,7 @@ class Driver:
             "raw_path": path,
             "query_string": query,
             "headers": [(b"host", b"testserver"), *pairs],
+            "extensions": dict(extensions or {}),
         }
         chunks = [body[at : at + 1000] for at in range(0, len(body), 1000)] or [b""]
         sent: list[dict[str, Any]] = []

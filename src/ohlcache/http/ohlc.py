@@ -54,7 +54,7 @@ class OhlcResource:
         held = headers.get(b"if-none-match")
         replay = None
         if served.tier == IN_MEMORY and not served.degraded:
-            replay = Replay(cache, wanted, form, coding, held, self._encoder)
+            replay = Replay(cache, wanted, served.answer, form, coding, held, self._encoder)
         if held is not None and is_held(held, shown.etag):
             return Response(304, fields, tier=served.tier, replay=replay)
         fields.append((b"content-type", form.content_type))

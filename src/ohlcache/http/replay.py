@@ -18,7 +18,7 @@ from ohlcache.http.representations import body_key
 from ohlcache.service.read_through import memory_key
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from ohlcache.domain.answer import Answer
     from ohlcache.domain.request import CandleRequest
@@ -58,6 +58,7 @@ class Replay:
         self,
         cache: ReadThrough,
         wanted: CandleRequest,
+        answer: Answer,
         form: Format,
         coding: Coding,
         held: bytes | None,
@@ -72,7 +73,8 @@ class Replay:
         self._minute = cache.as_of() // MINUTE_SECONDS
         self._static = b""
         self._second = 0
-        self._answer: Callable[[], Answer | None] = _nothing
+        # Another answer under the same key needs headers of its own, also when this one is long gone.
+        self._answer = ref(answer)
         self._head = b""
         self._body = ""
 
@@ -87,11 +89,11 @@ class Replay:
         """
         now = self._cache.clock.now()
         answer = self._cache.again(self._key, now)
-        if answer is None:
+        if answer is None or self._answer() is not answer:
             return None
         # Age, time to live and the minute change with the second at most: within one, the head stays.
         second = int(now)
-        if (second != self._second or self._answer() is not answer) and not self._renew(answer, second):
+        if second != self._second and not self._renew(answer, second):
             return None
         return self._head, answer.representations[self._body] if self._body else b""
 
@@ -99,8 +101,6 @@ class Replay:
         """Make the head for this second; return whether it could be made."""
         if self._cache.as_of() // MINUTE_SECONDS != self._minute:
             return False
-        if self._answer() not in (None, answer):
-            return False  # another answer may need other headers
         shown = self._encoder.kept(answer, self._form, self._coding)
         if shown is None:
             return False
@@ -115,13 +115,8 @@ class Replay:
             IN_MEMORY.encode(),
             b"" if held else b"content-length: %d\r\n" % len(shown.body),
         )
-        self._answer = ref(answer)
         self._second = second
         return True
-
-
-def _nothing() -> None:
-    """Stand for the reference to an answer before there is one."""
 
 
 class ReplayBoard:
