@@ -220,12 +220,15 @@ def _times_to_grid(time: Int64s, coverage: Coverage, step_seconds: int) -> tuple
 
 def _times_from_grid(days: Int64s, counts: Int64s, starts: Int64s, steps: Int64s, step_seconds: int) -> Int64s:
     starts = _midnights(days) + starts
-    if len(days) == len(steps) and (counts == 1).all():
-        return starts
+    on_the_grid = not steps.any()
+    each = len(steps) // len(days) if len(days) else 0
+    if on_the_grid and (counts == each).all():  # the usual case: full sessions, or daily
+        grid: Int64s = starts[:, np.newaxis] + np.arange(0, each * step_seconds, step_seconds)
+        return grid.reshape(-1)
     if (counts < 0).any() or int(counts.sum()) != len(steps):
         raise ValueError("its sessions and candles do not match")
     first = np.cumsum(counts) - counts
-    if steps.any():
+    if not on_the_grid:
         offsets = np.cumsum(steps + step_seconds)
         held = counts > 0
         shifts: Int64s = np.repeat(starts[held] - offsets[first[held]], counts[held])
