@@ -33,6 +33,8 @@ class GuardedStore:
         self._leases = leases
         self._telemetry = telemetry
         self.breaker = breaker
+        self.worked_around = 0
+        """How often something was done without the store, because it failed or was skipped."""
 
     @property
     def name(self) -> str:
@@ -80,10 +82,12 @@ class GuardedStore:
     async def _guarded(self, operation: str, call: Callable[[], Awaitable[Value]]) -> Value | None:
         ticket = self.breaker.enter()
         if ticket is None:
+            self.worked_around += 1
             return None
         try:
             value = await call()
         except StoreError as exc:
+            self.worked_around += 1
             self.breaker.failed(ticket)
             self._telemetry.count(Metric.CACHE_ERROR, store=self.name, operation=operation)
             self._telemetry.log(

@@ -280,7 +280,10 @@ class ReadThrough:
 
     async def _walk(self, request: CandleRequest) -> Served:
         epoch = self._epochs.get(request.ticker, 0)
+        worked_around = self._store.worked_around
         served = await self._from_anywhere(request)
+        if self._store.worked_around != worked_around:
+            served = replace(served, degraded=True)
         keep = served.answer.certificate.complete or served.answer.stale
         if keep and served.believed and self._epochs.get(request.ticker, 0) == epoch:
             self._memory.put(memory_key(request), served.answer)
@@ -371,7 +374,7 @@ class ReadThrough:
 
     async def _from_daily(self, request: CandleRequest, failure: VendorError) -> Served | None:
         """Return daily candles for an intraday request that nobody can answer, flagged as what they are."""
-        daily = replace(request, resolution=Resolution.DAY)
+        daily = replace(request, resolution=Resolution.DAY, partial=False)
         try:
             served = await self.get(daily)
         except OhlcacheError:

@@ -1,0 +1,340 @@
+"""A store that fails is an inconvenience; a vendor that fails is worked around or said plainly."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ohlcache.domain.adjustment import Adjustment
+from ohlcache.domain.answer import IN_MEMORY
+from ohlcache.domain.errors import (
+    BadVendorCredentials,
+    IncompleteData,
+    NotEntitled,
+    QuotaExceeded,
+    StoreError,
+    VendorUnavailable,
+)
+from ohlcache.domain.resolution import Resolution
+from ohlcache.ports import Level, Metric
+from ohlcache.testing import FakeVendor, Fault
+from ohlcache.testing.fake_vendor import PRE_ADJUSTED_TRAITS, RAW_TRAITS
+from service.faulty_store import EVERYTHING
+from service.world import MARKET
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from service.world import World
+
+pytestmark = pytest.mark.asyncio
+
+
+def vendor(name: str, **wishes: Any) -> FakeVendor:
+    return FakeVendor(MARKET, None, name=name, **wishes)  # type: ignore[arg-type]
+
+
+# --- the store -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "failing", [{"read"}, {"write"}, {"lease"}, {"read", "write"}, EVERYTHING], ids=lambda f: "+".join(sorted(f))
+)
+async def test_no_request_fails_because_of_the_store(cache: Callable[..., World], failing: set[str]) -> None:
+    """E1, E2, F2, T6: whatever the store refuses, the answer is whole; failures are logged at ERROR and counted."""
+    world = cache()
+    world.first.store.failing = frozenset(failing)
+    served = await world.ask(range="1M", adjust="none")
+    assert served.answer.candles == world.truth("AAPL", Resolution.DAY, served.answer.request.span)
+    assert world.calls == 1
+    telemetry = world.first.telemetry
+    assert telemetry.total(Metric.CACHE_ERROR, store="memory") >= 1
+    assert "store failed" in telemetry.events(Level.ERROR)
+    assert (await world.ask(range="1M", adjust="none")).tier == IN_MEMORY
+
+
+async def test_a_miss_is_no_failure(cache: Callable[..., World]) -> None:
+    """T6: a cold store is not an error: nothing is logged at ERROR, nothing is counted as one."""
+    world = cache()
+    served = await world.ask(range="1M")
+    assert not served.degraded
+    assert world.first.telemetry.total(Metric.CACHE_ERROR) == 0
+    assert world.first.telemetry.events(Level.ERROR) == []
+
+
+async def test_a_failing_store_marks_the_answer(cache: Callable[..., World]) -> None:
+    """T6: an answer that had to do without the store says so."""
+    world = cache()
+    world.first.store.failing = EVERYTHING
+    assert (await world.ask(range="1M")).degraded
+
+
+async def test_the_breaker_opens_at_three_and_skips_the_store(cache: Callable[..., World]) -> None:
+    """D10, E7, F1: after three failures in a row the store is not asked for sixty seconds; it is counted and logged."""
+    world = cache()
+    store, telemetry = world.first.store, world.first.telemetry
+    store.failing = EVERYTHING
+    await world.ask("AAPL", range="1M")
+    assert world.first.breaker.state.state == "open"
+    assert telemetry.total(Metric.CIRCUIT_BREAKER_OPEN, breaker="memory_cache") == 1
+    asked = store.asked.total()
+    assert asked == 3
+    await world.clock.advance(59)
+    for ticker in ("IBM", "MSFT", "F"):
+        await world.ask(ticker, range="1M")
+    assert store.asked.total() == asked
+    assert world.calls == 4
+
+
+async def test_one_probe_closes_it_after_sixty_seconds(cache: Callable[..., World]) -> None:
+    """E8, E13: after sixty seconds one request tries the store; it works again, and the breaker closes."""
+    world = cache()
+    store = world.first.store
+    store.failing = EVERYTHING
+    await world.ask("AAPL", range="1M")
+    store.failing = frozenset()
+    await world.clock.advance(60)
+    assert world.first.breaker.state.state == "half-open"
+    await world.ask("IBM", range="1M")
+    assert world.first.breaker.state.state == "closed"
+    assert await world.store.tickers() == ["IBM"]
+
+
+async def test_a_failing_probe_opens_it_again(cache: Callable[..., World]) -> None:
+    """E8: a probe that fails costs one call to the store, and another sixty seconds pass."""
+    world = cache()
+    store = world.first.store
+    store.failing = EVERYTHING
+    await world.ask("AAPL", range="1M")
+    await world.clock.advance(60)
+    asked = store.asked.total()
+    await world.ask("IBM", range="1M")
+    assert store.asked.total() == asked + 1
+    assert world.first.breaker.state.state == "open"
+
+
+async def test_a_restart_forgets_the_breaker(cache: Callable[..., World]) -> None:
+    """E17: a new process asks the store at once."""
+    world = cache()
+    world.first.store.failing = EVERYTHING
+    await world.ask("AAPL", range="1M")
+    process = await world.restart()
+    assert process.breaker.state.state == "closed"
+    await world.ask("IBM", range="1M")
+    assert process.store.asked.total() > 0
+
+
+async def test_a_burst_of_a_cold_start_counts_once(cache: Callable[..., World]) -> None:
+    """E28, F7: fifty first reads that fail together are one failure; the next attempts find the store well."""
+    world = cache()
+    store = world.first.store
+    gate = asyncio.Event()
+
+    async def fail_the_burst(operation: str) -> None:
+        if not gate.is_set():
+            await gate.wait()
+            raise StoreError("The store is still waking up.")
+
+    store.before = fail_the_burst
+    tickers = ["AAPL", "IBM", "MSFT", "F", "SPY", "META", "GOOGL", "TWTR"]
+    tasks = [asyncio.ensure_future(world.first.cache.get(world.first.request(t, range="1W"))) for t in tickers]
+    await world.clock.settle()
+    gate.set()
+
+    async def ended() -> None:
+        await asyncio.gather(*tasks)
+
+    await world.clock.drive(ended())
+    assert world.first.breaker.state.state == "closed"
+    assert world.first.telemetry.total(Metric.CIRCUIT_BREAKER_OPEN) == 0
+    assert await world.store.tickers() == sorted(tickers)
+
+
+# --- the vendor -------------------------------------------------------------------------------------------------------
+
+
+async def test_an_unavailable_vendor_is_an_error_that_is_not_kept(cache: Callable[..., World]) -> None:
+    """E3, E19, T5: 503 says to try again; the next request tries again."""
+    world = cache()
+    world.vendor.faults.then(Fault.SERVER_ERROR)
+    with pytest.raises(VendorUnavailable) as refused:
+        await world.ask(range="1M")
+    assert (refused.value.status, refused.value.code) == (503, "vendor_unavailable")
+    assert "again" in refused.value.hint
+    assert world.first.telemetry.total(Metric.REQUEST_FAILURES, code="vendor_unavailable") == 1
+    assert (await world.ask(range="1M")).answer.certificate.complete
+
+
+@pytest.mark.parametrize("fault", [Fault.SERVER_ERROR, Fault.HANG, Fault.RESET, Fault.NAN, Fault.FORBIDDEN])
+async def test_another_vendor_stands_in(cache: Callable[..., World], fault: Fault) -> None:
+    """E5, F3: where the source fails and another is configured, that one answers, and the answer says so."""
+    world = cache(vendors=[vendor("tiingo"), vendor("finnhub", traits=PRE_ADJUSTED_TRAITS)])
+    world.vendor.faults.set(fault)
+    served = await world.ask(range="1M")
+    assert (served.tier, served.answer.source, served.degraded) == ("finnhub", "finnhub", True)
+    assert served.answer.certificate.complete
+    assert served.answer.fallback is None
+
+
+async def test_the_stand_in_is_asked_only_for_what_it_can(cache: Callable[..., World]) -> None:
+    """F3: what was asked to be raw is not answered with adjusted prices."""
+    world = cache(vendors=[vendor("tiingo"), vendor("finnhub", traits=PRE_ADJUSTED_TRAITS)])
+    world.vendor.faults.set(Fault.SERVER_ERROR)
+    with pytest.raises(VendorUnavailable):
+        await world.ask(range="1M", adjust="none")
+    assert world.vendors[1].asked == 0
+
+
+async def test_a_quota_is_respected(cache: Callable[..., World]) -> None:
+    """F4, E22, E29: 429 is passed on with its waiting time; no other vendor is bothered, nothing is kept."""
+    world = cache(vendors=[vendor("tiingo"), vendor("finnhub")])
+    world.vendor.faults.then((Fault.TOO_MANY, 42))
+    with pytest.raises(QuotaExceeded) as refused:
+        await world.ask(range="1M")
+    assert (refused.value.status, refused.value.retry_after_seconds) == (429, 42)
+    assert world.vendors[1].asked == 0
+    assert await world.chunks() == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "status"),
+    [(Fault.UNAUTHORIZED, BadVendorCredentials, 503), (Fault.FORBIDDEN, NotEntitled, 403)],
+)
+async def test_refusals_keep_their_kind(
+    cache: Callable[..., World], fault: Fault, error: type[NotEntitled], status: int
+) -> None:
+    """E3, E23: a key the vendor refuses and a plan that is too small are told apart."""
+    world = cache()
+    world.vendor.faults.set(fault)
+    with pytest.raises(error) as refused:
+        await world.ask(range="1M")
+    assert refused.value.status == status
+
+
+async def test_older_data_is_given_while_the_vendor_is_down(cache: Callable[..., World]) -> None:
+    """F3: what is complete but for the newest session is given, marked stale with what is missing, for a few seconds."""
+    world = cache()
+    await world.ask(range="1M")
+    world.clock.set("2024-06-05T01:00:00Z")
+    world.vendor.faults.set(Fault.SERVER_ERROR)
+    served = await world.ask(range="1M")
+    answer = served.answer
+    assert (answer.stale, served.degraded, served.tier) == (True, True, "memory")
+    assert answer.certificate.missing == ("2024-06-04",)
+    assert not answer.certificate.complete
+    assert answer.fresh_until == world.clock.now() + 5
+    assert world.first.telemetry.total(Metric.STALE_ANSWERS) == 1
+    calls = world.calls
+    await world.ask(range="1M")
+    assert world.calls == calls
+    world.vendor.faults.clear()
+    await world.clock.advance(5)
+    fresh = await world.ask(range="1M")
+    assert not fresh.answer.stale
+    assert fresh.answer.certificate.complete
+
+
+async def test_older_data_with_a_hole_is_not_given(cache: Callable[..., World]) -> None:
+    """T2: stale is late, never incomplete in the middle."""
+    world = cache("2024-06-04T01:00:00Z")
+    await world.ask(start_date="2024-05-01", end_date="2024-05-10", resolution="60", adjust="none")
+    world.vendor.faults.set(Fault.SERVER_ERROR)
+    wishes = {"start_date": "2010-01-04", "end_date": "2024-05-10", "resolution": "60", "adjust": "none"}
+    with pytest.raises(VendorUnavailable):
+        await world.ask(**wishes)
+
+
+async def test_expired_data_is_better_than_none(cache: Callable[..., World]) -> None:
+    """E13: what has passed its ninety days is still given while the vendor is down, marked stale."""
+    world = cache()
+    wishes = {"start_date": "2024-05-28", "end_date": "2024-06-03", "adjust": "none"}
+    await world.ask(**wishes)
+    await world.clock.advance(91 * 86_400)
+    world.vendor.faults.set(Fault.SERVER_ERROR)
+    served = await world.ask(**wishes)
+    assert served.answer.stale
+    assert len(served.answer.candles) == 5
+
+
+async def test_days_stand_in_for_minutes(cache: Callable[..., World]) -> None:
+    """F3: minutes that nobody can give are answered with days, flagged as such."""
+    only_days = replace(RAW_TRAITS, limits={Resolution.DAY: RAW_TRAITS.limits[Resolution.DAY]})
+    world = cache(traits=only_days)
+    served = await world.ask(range="1M", resolution="5")
+    answer = served.answer
+    assert answer.fallback is not None
+    assert answer.fallback.asked is Resolution.MINUTES_5
+    assert "daily" in answer.fallback.message
+    assert answer.resolution is Resolution.DAY
+    assert answer.adjustment is Adjustment.SPLITS
+    assert answer.request.resolution is Resolution.MINUTES_5
+    assert served.degraded
+
+
+async def test_minutes_come_back_after_the_days(cache: Callable[..., World]) -> None:
+    """F3: daily candles stand in for five minutes at most."""
+    world = cache()
+
+    async def no_minutes(series: Any, span: Any) -> None:
+        if not series.resolution.is_daily:
+            raise VendorUnavailable("The vendor does not answer.")
+
+    world.vendor.before = no_minutes
+    assert (await world.ask(range="1W", resolution="60")).answer.fallback is not None
+    world.vendor.before = None
+    await world.clock.advance(300)
+    assert (await world.ask(range="1W", resolution="60")).answer.fallback is None
+
+
+async def test_part_of_a_fetch_is_kept_when_the_rest_fails(cache: Callable[..., World]) -> None:
+    """T1: of three slices the two that came are stored; the next request fetches the third."""
+    world = cache()
+    world.vendor.faults.then(None, (Fault.TOO_MANY, 9), None)
+    with pytest.raises(QuotaExceeded):
+        await world.ask(range="1Y", resolution="5", adjust="none")
+    assert world.calls == 3
+    served = await world.ask(range="1Y", resolution="5", adjust="none")
+    assert world.calls == 4
+    assert served.answer.certificate.complete
+
+
+async def test_partial_answers_are_asked_for_and_marked(cache: Callable[..., World]) -> None:
+    """T2: with partial=true what there is is given, with what is missing; without it that is an error."""
+    world = cache()
+    await world.ask(start_date="2024-05-01", end_date="2024-06-03", resolution="60", adjust="none")
+    world.vendor.faults.set(Fault.SERVER_ERROR)
+    wishes = {"start_date": "2010-01-04", "end_date": "2024-06-03", "resolution": "60", "adjust": "none"}
+    with pytest.raises((VendorUnavailable, IncompleteData)):
+        await world.ask(**wishes)
+    served = await world.ask(**wishes, partial=True)
+    certificate = served.answer.certificate
+    assert not certificate.complete
+    assert certificate.missing[0] == "2010-01-04"
+    assert certificate.count == len(served.answer.candles) > 0
+    assert served.degraded
+    world.vendor.faults.clear()
+    assert (await world.ask(**wishes, partial=True)).answer.certificate.complete
+
+
+async def test_metrics_that_fail_fail_no_request(cache: Callable[..., World]) -> None:
+    """E6, F2: the port says telemetry never raises; every call of the walk goes through that port."""
+    world = cache()
+    await world.ask(range="1M")
+    counted = {measurement.metric for measurement in world.first.telemetry.counted}
+    assert Metric.REQUESTS in counted
+
+
+async def test_nothing_private_is_told(cache: Callable[..., World]) -> None:
+    """S1, S3, S4: what is logged and counted during failures names no key, path or trace."""
+    world = cache()
+    world.first.store.failing = EVERYTHING
+    world.vendor.faults.set(Fault.SERVER_ERROR)
+    with pytest.raises(VendorUnavailable) as refused:
+        await world.ask(range="1M")
+    for text in (world.first.telemetry.text(), refused.value.message, refused.value.hint):
+        assert "Traceback" not in text
+        assert "/work" not in text
+        assert ".py" not in text
