@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import signal
 import subprocess
 import sys
@@ -134,6 +135,22 @@ def test_ctrl_c_keeps_what_was_fetched(vendors: FakeVendors, ohlcache: Command) 
     vendors.tiingo.faults.always.clear()
     assert ohlcache("backfill", "AAPL", "MSFT").code == 0
     assert [call.ticker for call in vendors.calls].count("AAPL") == 1
+
+
+def test_tickers_from_standard_input(ohlcache: Command, vendors: FakeVendors, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``--file -`` reads what another command writes."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("AAPL\nMSFT\n"))
+    assert ohlcache("backfill", "--file", "-", "--range", "1Y").code == 0
+    assert [call.ticker for call in vendors.calls] == ["AAPL", "MSFT"]
+
+
+def test_a_terminal_gets_a_bar(ohlcache: Command, vendors: FakeVendors, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal the way is shown by bars, and the lines per ticker are left out."""
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    ended = ohlcache("backfill", "AAPL", "MSFT")
+    assert "2/2" in ended.err
+    assert "1260/1260" in ended.err
+    assert "sessions held" not in ended.err
 
 
 @pytest.mark.asyncio

@@ -87,6 +87,22 @@ def test_a_store_in_trouble(ohlcache: Command, folder: Path, monkeypatch: pytest
     assert found["store"]["hint"]
 
 
+def test_the_doctor_does_not_fall_ill(ohlcache: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a store or vendor raises is a finding; its words, which may hold anything, are not repeated."""
+
+    async def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("an invented secret")
+
+    monkeypatch.setattr("ohlcache.adapters.stores.sqlite.SqliteStore.acquire", broken)
+    monkeypatch.setattr("ohlcache.adapters.vendors.sample.SampleVendor.check", broken)
+    ended = ohlcache("doctor", "--json")
+    assert findings(ended)["store"]["found"] == findings(ended)["vendor sample"]["found"]
+    assert findings(ended)["store"]["found"] == "It fails with ZeroDivisionError."
+    assert "invented" not in ended.out
+    monkeypatch.setattr("ohlcache.cli.examination.open_store", broken)
+    assert findings(ohlcache("doctor", "--json"))["store"]["verdict"] == Verdict.FAIL
+
+
 def test_the_memory_store(ohlcache: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OHLCACHE_STORE", "memory")
     found = findings(ohlcache("doctor", "--json"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import pickle
 import sys
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
@@ -83,6 +84,13 @@ def test_certificate_and_provenance(daily: CandleTable, intraday: CandleTable) -
     assert daily.provenance.data_until == datetime(2015, 1, 1, 1, tzinfo=UTC)
     assert (daily.provenance.synthetic, intraday.provenance.synthetic) == (False, True)
     assert "AAPL D 2014-06-02..2014-06-13: 10 candles, complete, adjusted: none, from sample" in repr(daily)
+
+
+def test_it_travels_between_processes(daily: CandleTable) -> None:
+    """A table can be pickled, its provenance included."""
+    there = pickle.loads(pickle.dumps(daily))  # noqa: S301 - our own bytes
+    assert list(there) == list(daily)
+    assert there.provenance.source == "sample"
 
 
 def test_an_empty_table(cache: SyncCache) -> None:

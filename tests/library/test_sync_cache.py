@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import subprocess
 import sys
 import threading
@@ -110,6 +111,34 @@ def test_a_forgotten_cache_closes(sample: Path) -> None:
     del cache
     gc.collect()
     assert "ohlcache" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_it_may_be_forgotten_on_its_own_thread(sample: Path) -> None:
+    """The collector may run on the loop's thread, which cannot wait for itself: it closes all the same."""
+    cache = ohlcache.connect_sync()
+    cache.get("AAPL", "1M")
+    (thread,) = (thread for thread in threading.enumerate() if thread.name == "ohlcache")
+    cache._loop.call_soon_threadsafe(cache._close)
+    thread.join(30)
+    assert not thread.is_alive()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_fork_must_connect_again(sample: Path) -> None:
+    """A child process has the cache but not its thread: it is told so instead of waiting forever."""
+    script = (
+        "import multiprocessing, ohlcache\n"
+        "cache = ohlcache.connect_sync()\n"
+        "def ask(_):\n"
+        "    try:\n"
+        "        cache.get('AAPL', '1M')\n"
+        "    except RuntimeError as error:\n"
+        "        return str(error)\n"
+        "with multiprocessing.get_context('fork').Pool(1) as pool:\n"
+        "    print(pool.map(ask, [0])[0], end='')\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stdout == "This cache was opened before a fork: connect again in the new process."
 
 
 def test_a_start_that_fails_leaves_nothing(sample: Path) -> None:

@@ -34,6 +34,7 @@ def coverage(
 ) -> None:
     """Show what the store holds of a ticker, session by session (default: one year). Asks no vendor."""
     from ohlcache.cli.running import opened_cache, run
+    from ohlcache.domain.ticker import normalise_ticker
 
     period = range_ if range_ is not None or start is not None or end is not None else "1Y"
 
@@ -43,7 +44,7 @@ def coverage(
             return cache.status().source, reports
 
     source, reports = run(ask())
-    symbol = ticker.strip().upper()
+    symbol = normalise_ticker(ticker)
     if as_json:
         sys.stdout.write(_document(symbol, resolution, source, reports) + "\n")
         return
@@ -55,7 +56,6 @@ def coverage(
 def _document(ticker: str, resolution: str, source: str, reports: Sequence[SessionReport]) -> str:
     """Return the JSON that the HTTP API gives for the same question."""
     from ohlcache.domain.market_time import iso_instant
-    from ohlcache.domain.ticker import normalise_ticker
 
     sessions = [
         {
@@ -66,5 +66,5 @@ def _document(ticker: str, resolution: str, source: str, reports: Sequence[Sessi
         }
         for report in reports
     ]
-    head = {"ticker": normalise_ticker(ticker), "resolution": resolution, "source": source}
+    head = {"ticker": ticker, "resolution": resolution, "source": source}
     return json.dumps({**head, "sessions": sessions})

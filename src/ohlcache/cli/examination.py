@@ -17,7 +17,7 @@ from ohlcache.adapters.clock import SystemClock
 from ohlcache.assembly import build_clock, build_telemetry, build_vendors, open_store
 from ohlcache.cli.running import command_settings
 from ohlcache.cli.stats import place_of, size
-from ohlcache.domain.errors import OhlcacheError, TickerNotFound, VendorError
+from ohlcache.domain.errors import OhlcacheError
 from ohlcache.domain.market_time import NEW_YORK, market_date
 from ohlcache.ports import Lease
 from ohlcache.settings import Settings, Source, StoreEngine
@@ -87,6 +87,11 @@ async def examine() -> list[Finding]:
     return findings
 
 
+def _unforeseen(subject: str, error: Exception) -> Finding:
+    """Return a fail that names the kind of error only: nobody has checked what else is in its words."""
+    return fail(subject, f"It fails with {type(error).__name__}.", "`ohlcache --debug get AAPL` shows where.")
+
+
 def _settings(settings: Settings) -> Iterator[Finding]:
     source = settings.chosen_source
     if source is Source.SAMPLE:
@@ -135,6 +140,9 @@ async def _store(settings: Settings) -> AsyncIterator[Finding]:
     except OhlcacheError as exc:
         yield fail("store", exc)
         return
+    except Exception as exc:  # noqa: BLE001 - the doctor must not fall ill itself
+        yield _unforeseen("store", exc)
+        return
     try:
         now = clock.now()
         lease = await leases.acquire("LOCK#DOCTOR", "doctor", now=now, life_seconds=CHECK_LEASE_SECONDS)
@@ -147,6 +155,8 @@ async def _store(settings: Settings) -> AsyncIterator[Finding]:
         )
     except OhlcacheError as exc:
         yield fail("store", exc)
+    except Exception as exc:  # noqa: BLE001 - as above
+        yield _unforeseen("store", exc)
     finally:
         await store.close()
 
@@ -165,8 +175,10 @@ async def _vendor(vendor: CandleVendor) -> Finding:
     subject = f"vendor {vendor.name}"
     try:
         return ok(subject, await vendor.check())
-    except (VendorError, TickerNotFound) as exc:
+    except OhlcacheError as exc:
         return fail(subject, exc)
+    except Exception as exc:  # noqa: BLE001 - as above
+        return _unforeseen(subject, exc)
 
 
 def _calendar(settings: Settings) -> Finding:

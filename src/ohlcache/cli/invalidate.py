@@ -25,10 +25,9 @@ def invalidate(
 
     async def clear() -> None:
         async with opened_cache() as cache:
-            for name in tickers:
-                cache.parse(name)  # all of them, before the first is cleared
-            for name in tickers:
-                removed = await cache.invalidate(name)
-                sys.stdout.write(f"{name.strip().upper()}: {removed.removed_chunks} stored chunks removed\n")
+            symbols = [cache.parse(name).ticker for name in tickers]  # all of them, before the first is cleared
+            for symbol in symbols:
+                removed = await cache.invalidate(symbol)
+                sys.stdout.write(f"{symbol}: {removed.removed_chunks} stored chunks removed\n")
 
     run(clear())

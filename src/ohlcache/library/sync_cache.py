@@ -7,6 +7,7 @@ changed is answered on the caller's thread, without a word to the loop.
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import weakref
 from contextlib import suppress
@@ -40,6 +41,7 @@ class SyncCache:
         thread = threading.Thread(target=_run, args=(loop,), name="ohlcache", daemon=True)
         thread.start()
         self._loop = loop
+        self._process = os.getpid()
         try:
             self._cache = self._wait(_opened(opening))
         except BaseException:
@@ -47,7 +49,7 @@ class SyncCache:
             raise
         self._entries = self._cache.shortcuts.entries
         self._now = self._cache.read_through.clock.now
-        self._close = weakref.finalize(self, _close, self._cache, loop, thread)
+        self._close = weakref.finalize(self, _close, self._cache, loop, thread, self._process)
 
     def get(
         self,
@@ -140,6 +142,10 @@ class SyncCache:
         self.close()
 
     def _wait(self, work: Coroutine[Any, Any, Value]) -> Value:
+        if os.getpid() != self._process:
+            # A fork copies the cache but not the thread it runs on: nobody would ever answer.
+            work.close()
+            raise RuntimeError("This cache was opened before a fork: connect again in the new process.")
         try:
             future = asyncio.run_coroutine_threadsafe(work, self._loop)
         except RuntimeError:
@@ -170,7 +176,9 @@ def _run(loop: asyncio.AbstractEventLoop) -> None:
         loop.close()
 
 
-def _close(cache: Cache, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+def _close(cache: Cache, loop: asyncio.AbstractEventLoop, thread: threading.Thread, process: int) -> None:
+    if os.getpid() != process:
+        return
     if threading.current_thread() is thread:
         # The collector found the cache forgotten while it ran on the loop's own thread, which cannot wait for itself.
         closing = loop.create_task(cache.close())
