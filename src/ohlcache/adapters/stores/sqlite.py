@@ -59,6 +59,18 @@ _PURGE = """
 _TAKE = "INSERT OR REPLACE INTO leases (key, fence, expires_at, holder, failure, forget_at) VALUES (?, ?, ?, ?, ?, ?)"
 _LOOK = "SELECT fence, expires_at, holder, failure FROM leases WHERE key = ?"
 _AFTER_ANY_DIGEST = "~"
+_AFTER_MARK = chr(ord("#") + 1)
+
+# Test runs and the rest do not see one another: a partition is ours if it is our prefix, a ticker and a source.
+_OURS = (
+    "substr(partition, 1, :start - 1) = :prefix AND length(partition) - length(replace(partition, '#', '')) = :marks"
+)
+_TICKER = "substr(partition, :start, instr(substr(partition, :start), '#') - 1)"
+_TICKERS = f"SELECT DISTINCT {_TICKER} FROM holdings WHERE {_OURS} ORDER BY 1"  # noqa: S608 - constants of this module
+_COUNTS = f"coalesce(sum(chunks), 0), coalesce(sum(candles), 0), count(DISTINCT {_TICKER})"
+_USAGE = f"SELECT {_COUNTS} FROM holdings WHERE {_OURS}"  # noqa: S608
+_SIZES = f"SELECT partition, resolution, chunks, candles, bytes FROM holdings WHERE {_OURS} ORDER BY 1, 2"  # noqa: S608
+_PARTITIONS = f"SELECT DISTINCT partition FROM holdings WHERE partition >= :low AND partition < :high AND {_OURS}"  # noqa: S608
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +105,7 @@ class SqliteStore:
         self._final_life_seconds = final_life_seconds
         self._clock = clock
         self._prefix = key_prefix
+        self._ours = {"prefix": key_prefix, "start": len(key_prefix) + 1, "marks": key_prefix.count("#") + 1}
         self._corrupt: set[tuple[str, str]] = set()
         self._writer = ConnectionThread(path, self._connect_to_write, name="sqlite-write")
         self._readers = [ConnectionThread(path, self._connect_to_read, name="sqlite-read") for _ in range(READ_THREADS)]
@@ -170,14 +183,14 @@ class SqliteStore:
 
     async def delete_ticker(self, ticker: str) -> int:
         """Drop every chunk of every series of ``ticker``; return how many there were."""
+        first = f"{self._prefix}{ticker}"
+        named = {**self._ours, "low": f"{first}#", "high": f"{first}{_AFTER_MARK}"}
 
         def work(connection: sqlite3.Connection) -> int:
             with transaction(connection):
-                partitions = {
-                    partition for partition, *_ in self._holdings(connection) if self._split(partition)[0] == ticker
-                }
+                partitions = connection.execute(_PARTITIONS, named).fetchall()
                 return sum(
-                    connection.execute("DELETE FROM chunks WHERE partition = ?", (partition,)).rowcount
+                    connection.execute("DELETE FROM chunks WHERE partition = ?", partition).rowcount
                     for partition in partitions
                 )
 
@@ -185,23 +198,25 @@ class SqliteStore:
 
     async def tickers(self) -> Sequence[str]:
         """Return the tickers of which something is held, sorted."""
-        return sorted({size.ticker for size in await self.size_report()})
+        rows = await self._reader().run(lambda connection: connection.execute(_TICKERS, self._ours).fetchall())
+        return [ticker for (ticker,) in rows]
 
     async def usage(self) -> StoreUsage:
         """Return how much is held; ``bytes`` are those of the file's pages in use, whoever they belong to."""
-        sizes, file_bytes = await self._reader().run(
-            lambda connection: (self._sizes(connection), _bytes_used(connection))
-        )
-        return StoreUsage(
-            chunks=sum(size.chunks for size in sizes),
-            candles=sum(size.candles for size in sizes),
-            bytes=file_bytes,
-            tickers=len({size.ticker for size in sizes}),
-        )
+
+        def work(connection: sqlite3.Connection) -> StoreUsage:
+            chunks, candles, tickers = connection.execute(_USAGE, self._ours).fetchone()
+            return StoreUsage(chunks=chunks, candles=candles, bytes=_bytes_used(connection), tickers=tickers)
+
+        return await self._reader().run(work)
 
     async def size_report(self) -> Sequence[SeriesSize]:
         """Return what every series takes, by ticker, source and resolution."""
-        return await self._reader().run(self._sizes)
+        rows = await self._reader().run(lambda connection: connection.execute(_SIZES, self._ours).fetchall())
+        return [
+            SeriesSize(*self._split(partition), Resolution(resolution), chunks, candles, payload_bytes)
+            for partition, resolution, chunks, candles, payload_bytes in rows
+        ]
 
     async def purge_expired(self) -> int:
         """Drop everything whose time is over; return how many chunks that were."""
@@ -309,19 +324,6 @@ class SqliteStore:
             len(chunk.holding.candles),
             encode(chunk),
         )
-
-    def _holdings(self, connection: sqlite3.Connection) -> list[tuple[str, str, int, int, int]]:
-        """Return the rows of our own partitions; test runs and the rest do not see one another."""
-        rows = connection.execute("SELECT partition, resolution, chunks, candles, bytes FROM holdings ORDER BY 1, 2")
-        return [
-            row for row in rows if row[0].startswith(self._prefix) and row[0].count("#") == self._prefix.count("#") + 1
-        ]
-
-    def _sizes(self, connection: sqlite3.Connection) -> list[SeriesSize]:
-        return [
-            SeriesSize(*self._split(partition), Resolution(resolution), chunks, candles, payload_bytes)
-            for partition, resolution, chunks, candles, payload_bytes in self._holdings(connection)
-        ]
 
     def _bytes_on_disk(self) -> int:
         paths = (self._path, self._path.with_name(self._path.name + "-wal"))
