@@ -137,8 +137,10 @@ def build_vendors(
 
         return (SampleVendor(calendar),)
     from ohlcache.adapters.vendors.finnhub import FinnhubVendor  # noqa: PLC0415
+    from ohlcache.adapters.vendors.vendor_http import HttpPool  # noqa: PLC0415
     from ohlcache.adapters.vendors.vendor_key import FixedKey  # noqa: PLC0415
 
+    pool = HttpPool()
     finnhub: list[CandleVendor] = []
     if settings.finnhub_api_key is not None:
         finnhub.append(
@@ -148,6 +150,7 @@ def build_vendors(
                 clock=clock,
                 telemetry=telemetry,
                 timeout_seconds=settings.vendor_timeout_seconds,
+                pool=pool,
             )
         )
     if settings.chosen_source is Source.FINNHUB:
@@ -162,5 +165,6 @@ def build_vendors(
         telemetry=telemetry,
         timeout_seconds=settings.vendor_timeout_seconds,
         calls_per_hour=settings.vendor_calls_per_hour,
+        pool=pool,
     )
     return (tiingo, *finnhub)

@@ -73,15 +73,15 @@ async def test_the_adjusted_columns_agree_with_the_domain() -> None:
 
 @pytest.mark.parametrize("resolution", [r for r in Resolution if not r.is_daily])
 async def test_an_intraday_fetch_asks_for_the_volume(resolution: Resolution) -> None:
-    """B2, K3: minutes on the wire (60min, never hour), columns named, no filler, no extended hours."""
+    """B2, K3: minutes on the wire, hours as half hours that begin with the bell; no filler, no extended hours."""
     async with rig("tiingo") as r:
         answer = await r.vendor.fetch(series("MSFT", "tiingo", resolution), JUNE)
-        bars = r.market.bars("MSFT", resolution, JUNE, r.clock.now(), labels=Labels.CLOCK)
+        bars = r.market.bars("MSFT", resolution, JUNE, r.clock.now(), labels=Labels.BELL)
         assert answer.candles == bars
         assert answer.candles.volume.min() > 0
         (call,) = r.fake.calls
         assert call.path == "/iex/MSFT/prices"
-        assert call.query["resampleFreq"] == f"{resolution.value}min"
+        assert call.query["resampleFreq"] == ("30min" if resolution is Resolution.HOUR else f"{resolution.value}min")
         assert call.query["columns"] == "open,high,low,close,volume"
         assert (call.query["afterHours"], call.query["forceFill"]) == ("false", "false")
 

@@ -34,11 +34,13 @@ LISTINGS_REMEMBERED_MAX = 10_000
 
 TRAITS = VendorTraits(
     limits={
-        resolution: SliceLimit() if resolution.is_daily else SliceLimit(candles_max=INTRADAY_CANDLES_MAX)
-        for resolution in Resolution
+        **dict.fromkeys(Resolution, SliceLimit(candles_max=INTRADAY_CANDLES_MAX)),
+        Resolution.HOUR: SliceLimit(candles_max=INTRADAY_CANDLES_MAX // 2),
+        Resolution.DAY: SliceLimit(),
     },
     adjustments=dict.fromkeys(Resolution, (Adjustment.SPLITS, Adjustment.ALL, Adjustment.NONE)),
 )
+"""Hourly candles are made of two rows each."""
 
 
 class TiingoVendor:
@@ -91,9 +93,11 @@ class TiingoVendor:
             path, parse = f"/tiingo/daily/{ticker}/prices", wire.parse_daily
             params = dates | {"resampleFreq": "daily"}
         else:
-            path, parse = f"/iex/{ticker}/prices", wire.parse_iex
+            # Tiingo's own hours follow the clock and leave out the half hour after the bell.
+            hourly = series.resolution is Resolution.HOUR
+            path, parse = f"/iex/{ticker}/prices", wire.parse_iex_half_hours if hourly else wire.parse_iex
             params = dates | {
-                "resampleFreq": f"{series.resolution.value}min",
+                "resampleFreq": "30min" if hourly else f"{series.resolution.value}min",
                 "columns": "open,high,low,close,volume",
                 "afterHours": "false",
                 "forceFill": "false",

@@ -116,6 +116,26 @@ def parse_iex(body: bytes) -> VendorAnswer:
     return VendorAnswer(_candles([_seconds(bar.date) for bar in bars], bars))
 
 
+def parse_iex_half_hours(body: bytes) -> VendorAnswer:
+    """Return hourly bars that begin with the session, at half past, made of the half-hourly ones in ``body``."""
+    halves = parse_iex(body).candles
+    if not len(halves):
+        return VendorAnswer(halves)
+    hours = (halves.time - HOUR_SECONDS // 2) // HOUR_SECONDS
+    first = np.flatnonzero(np.diff(hours, prepend=hours[0] - 1))
+    last = np.append(first[1:], len(hours)) - 1
+    return VendorAnswer(
+        Candles(
+            hours[first] * HOUR_SECONDS + HOUR_SECONDS // 2,
+            halves.open[first],
+            np.maximum.reduceat(halves.high, first),
+            np.minimum.reduceat(halves.low, first),
+            halves.close[last],
+            np.add.reduceat(halves.volume, first),
+        )
+    )
+
+
 def parse_listing(body: bytes) -> Span | None:
     """Return the first and the last date of ``/tiingo/daily/<ticker>``; None where the ticker has no data."""
     metadata = _decoded(_METADATA, body)
