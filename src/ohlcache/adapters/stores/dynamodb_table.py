@@ -114,7 +114,6 @@ _METHODS = {
     "GetItem": "get_item",
     "PutItem": "put_item",
     "UpdateItem": "update_item",
-    "DeleteItem": "delete_item",
     "BatchWriteItem": "batch_write_item",
 }
 """The operations that a running cache makes; its role needs exactly these permissions."""

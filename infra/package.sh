@@ -1,0 +1,19 @@
+#!/bin/sh
+# Package the function into .build/lambda for Lambda's Linux, whatever this machine is; versions are those of the lock.
+# Usage: infra/package.sh [aarch64|x86_64]
+set -eu
+cd "$(dirname "$0")/.."
+machine="${1:-aarch64}"
+target=.build/lambda
+list=.build/lambda-requirements.txt
+
+rm -rf "$target"
+mkdir -p "$target"
+.venv/bin/uv pip compile -q --no-header --no-annotate --no-emit-index-url --generate-hashes \
+  --extra lambda --extra tracing --constraint requirements/dev.lock \
+  --python-platform "$machine-manylinux_2_28" --python-version 3.13 pyproject.toml -o "$list"
+.venv/bin/uv pip install -q --no-deps --require-hashes --only-binary :all: --target "$target" \
+  --python-platform "$machine-manylinux_2_28" --python-version 3.13 -r "$list"
+cp -R src/ohlcache "$target/ohlcache"
+find "$target" -type d \( -name __pycache__ -o -name tests -o -name bin \) -prune -exec rm -rf {} +
+du -sm "$target" | awk '{print "packaged " $1 " MB in '"$target"' (Lambda takes 250)"}'
