@@ -60,8 +60,9 @@ class Process:
 
 def launch(folder: Path, workers: int = 1, **environment: str) -> Process:
     """Start a server on the sample and a memory store, unless ``environment`` says otherwise."""
+    inherited = os.environ.items()  # noqa: TID251 - a process needs a path, and measuring needs its own variables
     wanted = {
-        "PATH": os.environ.get("PATH", ""),  # noqa: TID251 - a process needs one
+        **{name: value for name, value in inherited if name == "PATH" or name.startswith("COVERAGE_")},
         "OHLCACHE_SOURCE": "sample",
         "OHLCACHE_STORE": "memory",
         "OHLCACHE_PORT": "0",

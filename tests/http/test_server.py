@@ -137,6 +137,16 @@ def test_several_workers_answer_on_one_port(start: Callable[..., Process]) -> No
     assert server.end() == 0
 
 
+def test_workers_do_not_outlive_their_parent(start: Callable[..., Process]) -> None:
+    """Killed without a chance to tell them, the parent still takes its workers along: the port is free again."""
+    server = start(2)
+    port = server.ready()
+    server.process.kill()
+    server.end()  # the workers share its standard error: reading it to the end waits for them
+    with pytest.raises(OSError, match=r"refused|reset"):
+        get(port, "/healthz")
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_cache_that_cannot_open_ends_the_process(start: Callable[..., Process], tmp_path: Path, workers: int) -> None:
     """Exit code 1 and no endless restarts."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from ohlcache.ports import Level
@@ -34,6 +35,7 @@ class _Supervisor:
         self._numbers: dict[int, int] = {}
         self._born: dict[int, float] = {}
         self._early_deaths = 0
+        self._lifeline = os.pipe()
         self._stopping = False
 
     def run(self, count: int) -> int:
@@ -45,6 +47,8 @@ class _Supervisor:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+            for end in self._lifeline:
+                os.close(end)
 
     def _start(self, number: int) -> None:
         # A signal that arrives between the fork and the entry in the table would miss the new worker.
@@ -64,6 +68,9 @@ class _Supervisor:
         for each in signals:
             signal.signal(each, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
+        reading, writing = self._lifeline
+        os.close(writing)
+        Thread(target=_stop_with_parent, args=(reading,), name="lifeline", daemon=True).start()
         try:
             self._work(number)
         except BaseException as exc:  # noqa: BLE001 - a forked process must never run on in its parent's frames
@@ -96,3 +103,9 @@ class _Supervisor:
         self._stopping = True
         for pid in self._numbers:
             os.kill(pid, signal.SIGTERM)
+
+
+def _stop_with_parent(lifeline: int) -> None:
+    """Stop this process when the parent is gone: only the parent can write to the pipe, and it never does."""
+    os.read(lifeline, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
