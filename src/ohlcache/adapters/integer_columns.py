@@ -39,6 +39,7 @@ _DESCRIPTOR = struct.Struct("<BBqI")
 _SCALE_MAX = 2**32 - 1
 _WRAP = 2**64
 _NO_VALUES = np.empty(0, np.int64)
+_UNZIGZAG_BYTE = np.array([stored >> 1 ^ -(stored & 1) for stored in range(256)], np.int64)
 _PLANES_MAX = 8
 _WIDTHS = (1, 1, 2, 4, 4, 8, 8, 8, 8)
 
@@ -134,7 +135,7 @@ class ColumnReader:
             return values.view(np.int64)
         if form > Form.DELTA:
             raise ValueError(f"no column has form {form}")
-        signed = _unzigzag(self._stored(length, planes, mask)).astype(np.int64)
+        signed = _unzigzag(self._stored(length, planes, mask))
         signed[0] = base
         return signed if form == Form.SIGNED else signed.cumsum()
 
@@ -192,9 +193,12 @@ def _zigzag(values: Int64s) -> UInt64s:
     return cast("UInt64s", ((values << 1) ^ (values >> 63)).view(np.uint64))
 
 
-def _unzigzag(stored: Unsigned) -> NDArray[np.signedinteger]:
-    """Return the signed integers, in the signed type of the same width."""
-    return ((stored >> 1) ^ -(stored & 1)).view(f"<i{stored.itemsize}")
+def _unzigzag(stored: Unsigned) -> Int64s:
+    if stored.itemsize == 1:
+        return _UNZIGZAG_BYTE[stored]
+    # In the narrow type, and made wide at the end.
+    signed: Int64s = ((stored >> 1) ^ -(stored & 1)).view(f"<i{stored.itemsize}").astype(np.int64)
+    return signed
 
 
 def _planes(stored: UInt64s) -> list[bytes]:
