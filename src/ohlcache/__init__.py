@@ -16,6 +16,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from ohlcache.version import __version__
+
 if TYPE_CHECKING:
     from ohlcache.domain.answer import Certificate
     from ohlcache.domain.errors import (
@@ -40,8 +42,6 @@ if TYPE_CHECKING:
     from ohlcache.library.sync_cache import SyncCache
     from ohlcache.ports import TickerInfo
     from ohlcache.service.read_through import Backfilled, CacheStatus, Invalidated, SessionReport
-
-from ohlcache.version import __version__
 
 __all__ = [
     "Backfilled",

@@ -12,6 +12,7 @@ import pytest
 
 from ohlcache.cli.backfill_run import BackfillRun, Budget, Outcome
 from ohlcache.cli.exit_codes import ExitCode
+from ohlcache.domain.errors import StoreError
 from ohlcache.domain.resolution import Resolution
 from ohlcache.testing import Fault
 
@@ -110,6 +111,19 @@ def test_a_vendor_that_is_down_stops(ohlcache: Command, vendors: FakeVendors) ->
     ended = ohlcache("backfill", "AAPL", "MSFT", "IBM", "SPY", "META", "F")
     assert ended.code == ExitCode.VENDOR
     assert "3 tickers are not whole" in ended.out
+
+
+@pytest.mark.asyncio
+async def test_a_store_that_keeps_nothing_stops(cache: Callable[..., World]) -> None:
+    """When the store keeps nothing, every further ticker would only cost vendor calls."""
+    world = cache()
+    world.first.store.failing = frozenset({"write"})
+    run = BackfillRun(world.first.cache, Budget(), tell=lambda _: None, say=lambda _: None)
+    span = world.first.request("AAPL", range="1Y").span
+    await world.clock.drive(run.fill(["AAPL", "MSFT", "IBM"], Resolution.DAY, span))
+    assert isinstance(run.stopped_by, StoreError)
+    assert [report.outcome for report in run.reports] == [Outcome.FAILED, Outcome.STOPPED, Outcome.STOPPED]
+    assert world.calls == 1
 
 
 def test_a_store_that_forgets(ohlcache: Command, monkeypatch: pytest.MonkeyPatch) -> None:

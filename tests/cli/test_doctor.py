@@ -46,7 +46,7 @@ def test_it_reads_well(ohlcache: Command) -> None:
     lines = ohlcache("doctor").out.splitlines()
     assert lines[0].startswith("ok    version")
     assert any(line.startswith("warn  source") for line in lines)
-    assert any("→ For live data set TIINGO_API_KEY" in line for line in lines)
+    assert any("-> For live data set TIINGO_API_KEY" in line for line in lines)
 
 
 @pytest.mark.parametrize("fault", [Fault.UNAUTHORIZED, Fault.SERVER_ERROR, Fault.TOO_MANY])

@@ -152,6 +152,14 @@ def test_a_reader_that_leaves() -> None:
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "date,open,high,low,close,volume\n", "")
 
 
+def test_a_terminal_of_letters_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where only ASCII can be shown, the calendar is drawn in ASCII, and nothing fails."""
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    ended = subprocess.run([*OHLCACHE, "coverage", "AAPL"], capture_output=True, text=True, check=True)
+    assert "!    253 due and missing" in ended.stdout
+    assert subprocess.run([*OHLCACHE, "--help"], capture_output=True, text=True, check=True).stderr == ""
+
+
 def test_ctrl_c(vendors: FakeVendors) -> None:
     """Ctrl-C ends with 130 and one word."""
     vendors.tiingo.faults.set(Fault.HANG)

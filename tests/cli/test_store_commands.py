@@ -29,7 +29,7 @@ def test_coverage_is_a_calendar(ohlcache: Command) -> None:
     ended = ohlcache("coverage", "ZEN")
     assert ended.code == 0
     lines = ended.out.splitlines()
-    assert lines[0] == "ZEN · D · sample"
+    assert lines[0] == "ZEN D (sample)"
     assert "2014 May     -- ----- ---██ █████  ████" in lines
     assert "2014 Nov  █████ █████ █████ ███ █" in lines
     assert "█    160 held, final" in lines

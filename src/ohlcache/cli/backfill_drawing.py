@@ -76,7 +76,7 @@ class BackfillDrawing:
         for report in failed[:FAILURES_SHOWN_MAX]:
             out.print(f"  {report.ticker}: {_described(report)}", markup=False, soft_wrap=True)
         if len(failed) > FAILURES_SHOWN_MAX:
-            out.print(f"  … and {len(failed) - FAILURES_SHOWN_MAX} more failed")
+            out.print(f"  and {len(failed) - FAILURES_SHOWN_MAX} more failed")
         left = [report for report in reports if report.outcome is Outcome.STOPPED]
         if left:
             missing = sum(report.sessions - report.held for report in left)

@@ -15,6 +15,7 @@ from ohlcache.domain.errors import (
     InvalidRequest,
     OhlcacheError,
     QuotaExceeded,
+    StoreError,
     VendorUnavailable,
 )
 from ohlcache.library.backfilling import BackfillStep, backfill_steps
@@ -112,7 +113,7 @@ class BackfillRun:
                 await self.cache.clock.sleep(seconds)
                 return True
             self.stopped_by = exc
-        except BadVendorCredentials as exc:
+        except (BadVendorCredentials, StoreError) as exc:
             self._failed(report, exc)
             self.stopped_by = exc
         except VendorUnavailable as exc:

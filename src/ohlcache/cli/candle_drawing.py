@@ -18,7 +18,7 @@ def print_candles(candles: CandleTable, rows_max: int | None) -> None:
     """Print the last ``rows_max`` candles (None: all), and say how many earlier ones there are."""
     console = Console(highlight=False)
     rows = candles[:] if rows_max is None else candles[-rows_max:]
-    table = Table(title=f"{candles.ticker} · {candles.resolution}", header_style="bold", pad_edge=False)
+    table = Table(title=f"{candles.ticker} {candles.resolution}", header_style="bold", pad_edge=False)
     table.add_column("date", no_wrap=True)
     for name in ("open", "high", "low", "close", "volume"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -28,7 +28,7 @@ def print_candles(candles: CandleTable, rows_max: int | None) -> None:
         table.add_row(_when(row.date), *prices, f"[{colour}]{_price(row.close)}[/]", f"{row.volume:,}")
     console.print(table)
     if len(rows) < len(candles):
-        console.print(f"… and {len(candles) - len(rows)} earlier candles; --all shows them.", style="dim")
+        console.print(f"{len(candles) - len(rows)} earlier candles are left out; --all shows them.", style="dim")
 
 
 def _when(when: date) -> str:

@@ -50,7 +50,7 @@ def coverage(
         return
     from ohlcache.cli.calendar_drawing import print_calendar
 
-    print_calendar(f"{symbol} · {resolution} · {source}", reports)
+    print_calendar(f"{symbol} {resolution} ({source})", reports)
 
 
 def _document(ticker: str, resolution: str, source: str, reports: Sequence[SessionReport]) -> str:

@@ -54,4 +54,4 @@ def _print(findings: Sequence[Finding]) -> None:
         head = Text(f"{finding.verdict:<4}  ", styles[finding.verdict])
         console.print(head, Text(f"{finding.subject:<{width}}  {finding.found}"), sep="", soft_wrap=True)
         if finding.hint:
-            console.print(Text(f"{'':<{width + 6}}  → {finding.hint}", "italic"), soft_wrap=True)
+            console.print(Text(f"{'':<{width + 6}}  -> {finding.hint}", "italic"), soft_wrap=True)

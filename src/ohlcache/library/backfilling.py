@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ohlcache.domain.errors import IncompleteData
+from ohlcache.domain.errors import IncompleteData, OhlcacheError, StoreError
 from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.span import Span
 from ohlcache.domain.ticker import normalise_ticker
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
     from datetime import date
 
-    from ohlcache.service.read_through import ReadThrough, SessionReport
+    from ohlcache.service.read_through import Backfilled, ReadThrough, SessionReport
 
 MISSING = "missing"
 NOT_DUE = "not-due"
@@ -45,7 +45,8 @@ async def backfill_steps(
     """Yield where things stand before the first call, then after each; end when nothing of ``span`` is missing.
 
     A step is one vendor call, or a few where the vendor cuts its answers short. Intraday steps begin with the daily
-    series, whose ledger adjusts them. Raises what the vendor raises, and IncompleteData when it leaves a hole.
+    series, whose ledger adjusts them. Raises what the vendor raises, IncompleteData when it
+    leaves a hole, and StoreError when the store keeps nothing.
     """
     symbol = normalise_ticker(ticker)
     reports = await cache.coverage(symbol, resolution, span)
@@ -59,11 +60,19 @@ async def backfill_steps(
         filled = await cache.backfill(symbol, resolution, wanted)
         reports = await cache.coverage(symbol, resolution, span)
         if len(_missing(reports)) >= len(missing):
-            days = tuple(day.isoformat() for day in _missing(reports))
-            raise IncompleteData(
-                f"{len(days)} sessions of {symbol} could not be had, the last {days[-1]}.", missing=days
-            )
+            raise _stuck(symbol, filled, _missing(reports))
         yield _standing(symbol, filled.vendor_calls, reports)
+
+
+def _stuck(ticker: str, filled: Backfilled, missing: Sequence[date]) -> OhlcacheError:
+    """Return why a step led nowhere: the store kept nothing of what came, or nothing came."""
+    if filled.sessions:
+        return StoreError(
+            f"The store does not keep what was fetched of {ticker}.",
+            hint="See that the disk has room and the store may be written; every further try costs a vendor call.",
+        )
+    days = tuple(day.isoformat() for day in missing)
+    return IncompleteData(f"{len(days)} sessions of {ticker} could not be had, the last {days[-1]}.", missing=days)
 
 
 def _missing(reports: Sequence[SessionReport]) -> list[date]:
