@@ -7,7 +7,6 @@ import os
 import sys
 import traceback
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -51,8 +50,6 @@ def build_app() -> typer.Typer:
     )
     app.callback()(_common)
     for command in COMMANDS:
-        if find_spec(f"ohlcache.cli.{command}") is None:
-            continue
         import_module(f"ohlcache.cli.{command}").register(app)
     return app
 
