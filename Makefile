@@ -9,9 +9,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 
+include tests/aws/aws.mk
+-include benchmarks/bench.mk
+
 .PHONY: help
 help: ## Show what there is to do.
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 $(VENV)/.run: requirements/run.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -32,7 +35,7 @@ run: $(VENV)/.run ## Serve the page and the API on http://127.0.0.1:8000 (PORT=8
 	@OHLCACHE_PORT=$(PORT) $(BIN)/ohlcache serve
 
 .PHONY: test
-test: install test-static test-python ## Run every test.
+test: install aws-engines test-static test-python ## Run every test.
 
 .PHONY: test-static
 test-static: $(VENV)/.dev ## Formatting, lint, types, import contract.
