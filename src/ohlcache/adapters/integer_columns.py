@@ -166,12 +166,7 @@ def _cheapest(values: Int64s) -> _Formed:
         return plain
     signed = _first_apart(Form.SIGNED, values, values)
     delta = _first_apart(Form.DELTA, values, np.diff(values, prepend=values[:1]))
-    # PLAIN is the quickest to decode, so the others have to save something.
-    return min((plain, signed, delta), key=lambda formed: _bytes(formed) * (1 if formed is plain else 1.02))
-
-
-def _bytes(formed: _Formed) -> float:
-    return sum(_entropy_bytes(plane) for plane in formed.planes)
+    return min((plain, signed, delta), key=lambda formed: sum(_entropy_bytes(plane) for plane in formed.planes))
 
 
 def _plain(values: Int64s) -> _Formed:
