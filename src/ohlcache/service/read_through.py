@@ -24,7 +24,7 @@ from ohlcache.domain.errors import (
 )
 from ohlcache.domain.market_time import market_date
 from ohlcache.domain.plan import Need, due_sessions, missing_days, needs_of
-from ohlcache.domain.request import CandleRequest
+from ohlcache.domain.request import CUSTOM, CandleRequest
 from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.series import Series
 from ohlcache.domain.ticker import normalise_ticker
@@ -374,7 +374,13 @@ class ReadThrough:
 
     async def _from_daily(self, request: CandleRequest, failure: VendorError) -> Served | None:
         """Return daily candles for an intraday request that nobody can answer, flagged as what they are."""
-        daily = replace(request, resolution=Resolution.DAY, partial=False)
+        if request.range == CUSTOM:
+            daily = replace(request, resolution=Resolution.DAY, partial=False)
+        else:
+            # Dated anew: the newest daily session may be an older one, and a daily key must mean the daily span.
+            daily = self.parse(
+                request.ticker, range=request.range, resolution=Resolution.DAY, adjust=request.adjustment
+            )
         try:
             served = await self.get(daily)
         except OhlcacheError:
@@ -382,7 +388,7 @@ class ReadThrough:
         message = f"Resolution {request.resolution} is not available at the moment; these are daily candles."
         answer = replace(
             served.answer,
-            request=request,
+            request=replace(request, span=daily.span),
             fallback=Fallback(request.resolution, message),
             fresh_until=min(served.answer.fresh_until, self.clock.now() + 300),
             representations={},
