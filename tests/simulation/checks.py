@@ -67,6 +67,17 @@ class Fetch:
     read: Sequence[Chunk] | None = None
     """What a strongly consistent read showed after the lease was won."""
     spans: list[Span] = field(default_factory=list)
+    told_failure: bool = False
+    """Whether it has been told that the holder it waited for gave up."""
+
+
+@dataclass(slots=True, eq=False)
+class HeldLease:
+    """A lease that a node was told it has, until it gives it back."""
+
+    node: Node
+    life: int
+    since: float
 
 
 @dataclass(slots=True, eq=False)
@@ -95,6 +106,7 @@ class Checks:
     skew_spread_seconds: float = 0.0
     under_way: list[Call] = field(default_factory=list)
     checked: set[tuple[Series, str]] = field(default_factory=set)
+    held: dict[tuple[str, int], HeldLease] = field(default_factory=dict)
     answers: int = 0
     complete_answers: int = 0
     refusals: int = 0
@@ -118,6 +130,7 @@ class Checks:
         """A node has heard who has the lease."""
         if isinstance(got, Lease):
             fetch.lease, fetch.read = got, None
+            self.held[got.key, got.fence] = HeldLease(node, node.life, self.loop.time())
         else:
             fetch.taken_at.setdefault(got.fence, self.loop.time())
 
@@ -126,6 +139,24 @@ class Checks:
         fetch = FETCH.get()
         if fetch is None or fetch.lease is not lease:
             raise Violation(f"{node.name} releases a lease of {lease.key} that it does not have")
+        self.held.pop((lease.key, lease.fence), None)
+
+    def looked(self, taken: LeaseTaken | None) -> None:
+        """A node that waits has looked at who has the lease."""
+        fetch = FETCH.get()
+        if fetch is not None and taken is not None and taken.failure is not None and taken.fence >= min(fetch.taken_at):
+            fetch.told_failure = True
+
+    def leases_given_back(self) -> None:
+        """Nobody who could give a lease back still has it after every budget is spent."""
+        now = self.loop.time()
+        for (key, fence), held in list(self.held.items()):
+            node = held.node
+            trouble = max(node.store_failed_at, node.breaker_closed_at) >= held.since
+            if node.life != held.life or trouble or node.breaker.state.state != "closed":
+                del self.held[key, fence]
+            elif now > held.since + BUDGET_SECONDS + node.paused_seconds:
+                raise Violation(f"{node.name} never gave back {key}")
 
     def read_strongly(self, node: Node, series: Series, chunks: Sequence[Chunk]) -> None:
         """A strongly consistent read came back."""
@@ -160,6 +191,8 @@ class Checks:
             self._needed(node, fetch, series, span)
         if fetch is not None:
             fetch.spans.append(span)
+        if fetch is not None and fetch.told_failure and fetch.lease is None:
+            raise Violation(f"{node.name} asks for {series} {span} though the holder it waited for had failed")
         call = Call(node, series, span, fetch)
         for other in self.under_way:
             if other.node is node and other.series == series and other.fetch is not fetch:
@@ -261,10 +294,8 @@ class Checks:
             if published < observed - spread:
                 raise Violation(f"{series} day {day} is stored as known to be empty, and the market had it")
         if state == SessionState.UNLISTED:
-            first, last = truth.listed(series.ticker)
-            if series.resolution is not Resolution.DAY:
-                first = max(first, truth.first_minute_day())
-            if first <= day <= last:
+            # A halted session beside the listing is called unlisted, too: it has no candle and never will have.
+            if truth.published_at(series.ticker, day, series.resolution) <= now:
                 raise Violation(f"{series} day {day} is stored as not yet listed, and it was")
 
     def _true_actions(self, chunk: Chunk) -> None:
@@ -313,9 +344,11 @@ class Checks:
         name = f"{node.name} {request.cache_key} {answer.adjustment} ({served.tier})"
         if answer.request.cache_key != request.cache_key:
             raise Violation(f"{name}: answered with {answer.request.cache_key}")
-        if ask.what["ticker"] == UNKNOWN_TICKER and answer.certificate.complete:
+        if ask.what["ticker"] == UNKNOWN_TICKER and answer.certificate.complete and answer.certificate.expected:
             raise Violation(f"{name}: an unknown ticker is answered")
-        self._well_formed(name, answer, request)
+        if answer.request.span != request.span and answer.fallback is None:
+            raise Violation(f"{name}: another span than asked")
+        self._well_formed(name, answer, answer.request)
         certificate = answer.certificate
         if served.tier == "in-memory" and node.clock.now() >= answer.fresh_until:
             raise Violation(f"{name}: served from memory after it was fresh")
@@ -325,7 +358,7 @@ class Checks:
             raise Violation(f"{name}: another resolution without a word")
         if certificate.complete:
             self.complete_answers += 1
-        _AnswerCheck(self, name, answer, request, since).run()
+        _AnswerCheck(self, name, answer, answer.request, since).run()
 
     def _in_time(self, node: Node, ask: Ask) -> None:
         paused = node.paused_seconds

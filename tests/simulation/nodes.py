@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Coroutine
 
+    from ohlcache.domain.answer import Answer
     from ohlcache.ports import Level, Metric
 
     from .checks import Checks
@@ -39,6 +40,8 @@ class Ask:
     started_at: float
     refused_series: set[Any] = field(default_factory=set)
     """Series for which the vendor has refused this request's fetch with a 429."""
+    cancelled: bool = False
+    answer: Answer | None = None
 
 
 ASK: ContextVar[Ask | None] = ContextVar("ask", default=None)
@@ -62,7 +65,7 @@ class NodeClock:
 
 @dataclass(slots=True)
 class NodeTelemetry:
-    """Implements Telemetry and remembers when the breaker closed, nothing else: a run makes too much of it."""
+    """Implements Telemetry and remembers the store's last failure and recovery, nothing else: a run makes too much of it."""
 
     node: Node
 
@@ -73,7 +76,9 @@ class NodeTelemetry:
         """Do nothing."""
 
     def log(self, level: Level, event: str, **fields: object) -> None:
-        """Remember when the breaker closed."""
+        """Remember when the breaker closed and when the store failed."""
+        if event == "store failed":
+            self.node.store_failed_at = self.node.loop.time()
         if event == "circuit breaker closed":
             self.node.breaker_closed_at = self.node.loop.time()
 
@@ -96,6 +101,7 @@ class Node:
     memory: MemoryTier = field(init=False)
     under_way: dict[int, Ask] = field(default_factory=dict)
     breaker_closed_at: float = 0.0
+    store_failed_at: float = 0.0
     paused_seconds: float = 0.0
     invalidated_at: float = 0.0
 

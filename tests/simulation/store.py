@@ -250,6 +250,7 @@ class StorePort:
     async def look(self, key: str, *, now: float) -> LeaseTaken | None:
         """Return who has the lease."""
         taken: LeaseTaken | None = await self._send(lambda: self.server.look(key, now), "look")
+        self.node.checks.looked(taken)
         return taken
 
     async def release(self, lease: Lease, *, failure: FailureNote | None = None) -> None:

@@ -7,7 +7,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from ohlcache.domain.errors import OhlcacheError
@@ -21,6 +21,9 @@ from .truth import TICKERS, UNKNOWN_TICKER, Truth, truth_of
 from .vendor import VendorServer
 from .virtual_loop import VirtualLoop
 from .weather import Kind, Weather
+
+if TYPE_CHECKING:
+    from ohlcache.domain.answer import Answer
 
 NODES_MIN = 20
 NODES_MAX = 24
@@ -182,6 +185,7 @@ class World:
             caller = node.run(self._caller(node, ask, dice.random() * dice.choice((0.0, 0.3, 4.0))), ask)
             self.callers.append(caller)
             if self.weather.strikes(Kind.CANCEL):
+                ask.cancelled = True
                 self.loop.call_later(dice.random() * 3, caller.cancel)
         for node in dict.fromkeys(nodes):
             # A crash or a pause strikes those who are at work, at a moment of its own.
@@ -271,8 +275,12 @@ class World:
                     f" {served.answer.certificate.complete} {served.answer.stale}"
                 )
                 ask.started_at += node.paused_seconds - paused
+                ask.answer = served.answer
                 self.checks.answered(node, ask, request, served, since)
         except asyncio.CancelledError:
+            if not ask.cancelled and node.life == life:
+                failure = Violation(f"{ask.what} at {node.name} was cancelled with another caller")
+                self.loop.failure = self.loop.failure or failure
             raise
         except BaseException as exc:
             self.loop.failure = self.loop.failure or exc
@@ -304,6 +312,7 @@ class World:
         self.note(f"skew {node.name} {node.clock.skew_seconds:.1f}")
 
     def _between_requests(self) -> None:
+        self.checks.leases_given_back()
         self.store.sweep()
         self.callers = [caller for caller in self.callers if not caller.done()]
         for node in self.nodes:
@@ -322,16 +331,30 @@ class World:
         for node in self.nodes:
             node.clock.skew_seconds = 0.0
         await self.loop.sleep(4 * HEAL_SECONDS + self.checks.skew_spread_seconds)
-        what = [what for what in self.favourites if what["ticker"] != UNKNOWN_TICKER][-2:]
-        for node in self.dice.sample(self.nodes, 2):
-            for each in what:
-                self.asks += 1
-                ask = Ask(self.asks, each, self.loop.time())
-                await node.run(self._caller(node, ask, 0.0), ask)
+        first, second = self.dice.sample(self.nodes, 2)
+        for what in [what for what in self.favourites if what["ticker"] != UNKNOWN_TICKER][-2:]:
+            # Behind a breaker that is closing again, only the probe reaches the store.
+            well = all(node.breaker.state.state == "closed" for node in (first, second))
+            one = await self._ask_well(first, what)
+            calls = self.vendor.calls
+            two = await self._ask_well(second, what)
+            unchanged = min(one.fresh_until, two.fresh_until) > self.loop.time() and len(one.candles)
+            if well and unchanged and self.vendor.calls != calls:
+                raise Violation(f"{what} was fetched for {first.name} and again for {second.name}")
         await self.loop.sleep(HEAL_SECONDS)
+        self.checks.leases_given_back()
         for node in self.nodes:
             left = node.process.tasks()
             if left:
                 raise Violation(f"{node.name} still runs {left}")
             if node.breaker.state.state == "open":
                 raise Violation(f"{node.name}: the breaker is still open")
+
+    async def _ask_well(self, node: Node, what: dict[str, Any]) -> Answer:
+        """Return the answer to a request that nothing stands in the way of."""
+        self.asks += 1
+        ask = Ask(self.asks, what, self.loop.time())
+        await node.run(self._caller(node, ask, 0.0), ask)
+        if ask.answer is None:
+            raise Violation(f"{what} is not answered though all is well")
+        return ask.answer
