@@ -15,7 +15,7 @@ import { Badge } from '../features/provenance/Badge';
 import { Notes } from '../features/provenance/Notes';
 import type { Formats } from '../lib/format';
 import { wallSeconds } from '../lib/newYork';
-import { RANGE_NAMES, RESOLUTION_NAMES } from '../lib/resolution';
+import { isOneOf, RANGE_NAMES, RANGES, RESOLUTION_NAMES } from '../lib/resolution';
 import { useStore } from '../lib/store';
 import { Icon } from '../lib/ui/Icon';
 import { Trouble, TroubleBar } from './Trouble';
@@ -62,7 +62,7 @@ export function Tile(props: TileProps) {
       onFocusCapture={props.onActivate}
     >
       <div className="tile-head">
-        <Headline ticker={ticker} candles={candles} formats={formats} request={request} />
+        <Headline ticker={ticker} candles={candles} formats={formats} />
         {answer !== undefined && <Badge answer={answer} formats={formats} />}
         {several && (
           <button type="button" className="icon-button tile-remove" aria-label={`Remove ${request.ticker}`} data-testid={`remove-${request.ticker}`} onClick={props.onRemove}>
@@ -87,7 +87,7 @@ export function Tile(props: TileProps) {
   );
 }
 
-function Headline({ ticker, candles, formats, request }: { ticker: string; candles: Candles; formats: Formats; request: OhlcRequest }) {
+function Headline({ ticker, candles, formats }: { ticker: string; candles: Candles; formats: Formats }) {
   const { data: found } = useQuery(tickersQuery(ticker));
   const name = found?.find((info) => info.ticker === ticker)?.name;
   const change = candles.answer === undefined ? null : changeOf(candles.data);
@@ -104,7 +104,7 @@ function Headline({ ticker, candles, formats, request }: { ticker: string; candl
           <span className="headline-change" data-testid="change" data-direction={change.difference < 0 ? 'down' : 'up'}>
             {formats.signed(change.difference, decimals)} ({formats.percent(change.share)})
           </span>
-          <span className="headline-over">{spanWords(request)}</span>
+          <span className="headline-over">{spanWords(candles.answer)}</span>
         </p>
       )}
     </div>
@@ -115,9 +115,10 @@ function fallbackWords(answer: Answer): string {
   return answer.fallback_message ?? `Shown instead: ${RESOLUTION_NAMES[answer.resolution]} candles.`;
 }
 
-function spanWords(request: OhlcRequest): string {
-  if (!('range' in request.span)) return '';
-  return request.span.range === 'YTD' ? 'this year' : `over ${RANGE_NAMES[request.span.range]}`;
+function spanWords(answer: Answer | undefined): string {
+  const range = answer?.time_range ?? null;
+  if (!isOneOf(RANGES, range)) return '';
+  return range === 'YTD' ? 'this year' : `over ${RANGE_NAMES[range]}`;
 }
 
 /** What is said above a chart that stays. */

@@ -29,7 +29,7 @@ export function Trouble({ error, ticker, hasKey, onRetry, onTicker, onPartial }:
       <h2>{title}</h2>
       <p>{text}</p>
       {code === 'ticker_not_found' && <Known onTicker={onTicker} />}
-      {code === 'quota_exceeded' && <Wait error={error} />}
+      {error instanceof ApiError && error.status === 429 && <Wait error={error} />}
       <div className="trouble-actions">
         {worthRetrying(error) && (
           <button type="button" className="button button-strong" data-testid="retry" onClick={onRetry}>
@@ -78,17 +78,21 @@ function wording(error: Error, ticker: string): { title: string; text: ReactNode
   }
   const { message, hint } = error.body;
   const text = [sentence(message), hint ?? ''].join(' ').trim();
-  switch (error.status) {
-    case 404:
+  switch (error.body.code) {
+    case 'ticker_not_found':
       return { title: `${ticker} is not known here.`, text: hint ?? 'Check the spelling.' };
-    case 429:
+    case 'quota_exceeded':
       return { title: 'The vendor’s allowance is used up.', text: 'What is cached is still served.' };
-    case 403:
+    case 'not_entitled':
       return { title: 'Not in the vendor plan.', text };
-    case 400:
+    case 'invalid_request':
       return { title: 'That cannot be asked for.', text };
-    case 503:
-      return { title: 'The data vendor is down.', text };
+    case 'vendor_unavailable':
+      return { title: 'The data vendor is down.', text: sentence(message) };
+    case 'vendor_credentials':
+      return { title: 'The vendor refused this server’s key.', text: hint ?? sentence(message) };
+    case 'incomplete_data':
+      return { title: 'Some candles are missing.', text: sentence(message) };
     default:
       return { title: 'The candles could not be had.', text };
   }

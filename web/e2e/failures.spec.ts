@@ -1,0 +1,213 @@
+/** What a person sees when something is not there: network, server, vendor, allowance, ticker, sessions. */
+
+import { answer, ChartPage, watchOhlc } from './support/chartPage.ts';
+import { expect, test, vendorTest } from './support/engine.ts';
+import { NetProxy } from './support/netProxy.ts';
+import { sampleServer } from './support/servers.ts';
+
+const MONTH = '/?ticker=AAPL&range=1M&resolution=D';
+const ERROR = (code: string, message: string, more: object = {}): string =>
+  JSON.stringify({ error: { code, message, hint: 'Try again shortly.', ...more } });
+
+test('H16 offline: the chart stays, a banner says so', async ({ page, network }) => {
+  const chart = await new ChartPage(page).open();
+  const before = await chart.bars();
+  network.set({ offline: true });
+  await chart.byId('range-5Y').click();
+  await expect(chart.byId('connection')).toContainText('does not answer');
+  await expect(chart.byId('retry-connection')).toBeVisible();
+  expect((await chart.bars()).length).toBe(before.length);
+  await expect(chart.chart).toBeVisible();
+  expect(await chart.axe()).toEqual([]);
+});
+
+test('H17 back online: the page says so and shows what was asked for meanwhile', async ({ page, network, server }) => {
+  const chart = await new ChartPage(page).open();
+  network.set({ offline: true });
+  await chart.byId('range-3M').click();
+  await expect(chart.byId('connection')).toHaveAttribute('data-state', 'unreachable');
+  network.reset();
+  await chart.byId('retry-connection').click();
+  await expect(chart.byId('connection')).toContainText('Back online');
+  await chart.settled((await answer(server, 'range=3M')).count);
+  await expect(chart.byId('connection')).toHaveAttribute('data-state', 'connected', { timeout: 10_000 });
+});
+
+test('H17 the banner also goes by itself', async ({ page, network }) => {
+  const chart = await new ChartPage(page).open();
+  network.set({ offline: true });
+  await chart.byId('refresh').click();
+  await expect(chart.byId('connection')).toHaveAttribute('data-state', 'unreachable');
+  network.reset();
+  await expect(chart.byId('connection')).toHaveAttribute('data-state', 'restored', { timeout: 10_000 });
+});
+
+test('H16 the first visit without a server: a retry button, then candles', async ({ page, network }) => {
+  const chart = new ChartPage(page);
+  await page.route('**/api/**', async (route) => {
+    await route.abort();
+  });
+  await page.goto(MONTH);
+  await expect(chart.byId('trouble')).toContainText('The server does not answer');
+  await page.unroute('**/api/**');
+  network.reset();
+  await chart.byId('retry').click();
+  await chart.settled();
+});
+
+test('the server is killed under an open page and comes back', async ({ page }) => {
+  const server = await sampleServer();
+  const proxy = await new NetProxy(server.port).start();
+  try {
+    const chart = await new ChartPage(page).open(`${proxy.url}${MONTH}`);
+    const before = (await chart.bars()).length;
+    await server.kill();
+    // Nobody touches the page: it notices by itself.
+    await expect(chart.byId('connection')).toContainText('The server does not answer', { timeout: 15_000 });
+    await expect(chart.chart).toHaveAttribute('data-candles', String(before));
+    await expect(chart.byId('trouble')).toHaveCount(0);
+    await server.start();
+    await expect(chart.byId('connection')).toContainText('Back online', { timeout: 15_000 });
+    await chart.settled(before);
+    await expect(chart.byId('badge')).toHaveAttribute('data-tier', 'sample');
+  } finally {
+    await proxy.stop();
+    await server.stop();
+  }
+});
+
+test('H27a a 4xx is not retried', async ({ page }) => {
+  let asked = 0;
+  await page.route('**/ohlc?*', async (route) => {
+    asked += 1;
+    await route.fulfill({ status: 403, contentType: 'application/json', body: ERROR('not_entitled', 'Not in the plan.') });
+  });
+  const chart = new ChartPage(page);
+  await page.goto(MONTH);
+  await expect(chart.byId('trouble')).toContainText('Not in the vendor plan');
+  await expect(chart.byId('retry')).toHaveCount(0);
+  await page.waitForTimeout(2500);
+  expect(asked).toBe(1);
+});
+
+test('H27b a 5xx is retried three times, with growing waits', async ({ page }) => {
+  const times: number[] = [];
+  await page.route('**/ohlc?*', async (route) => {
+    times.push(Date.now());
+    await route.fulfill({ status: 503, contentType: 'application/json', body: ERROR('vendor_unavailable', 'Down.') });
+  });
+  const chart = new ChartPage(page);
+  await page.goto(MONTH);
+  await expect(chart.byId('trouble')).toContainText('The data vendor is down', { timeout: 15_000 });
+  expect(times).toHaveLength(4);
+  const waits = times.slice(1).map((time, index) => time - Number(times[index]));
+  expect(Number(waits[1])).toBeGreaterThan(Number(waits[0]) * 1.4);
+  expect(Number(waits[2])).toBeGreaterThan(Number(waits[1]) * 1.4);
+});
+
+test('H27c a 429 is repeated after Retry-After, with a countdown', async ({ page, server }) => {
+  const times: number[] = [];
+  await page.route('**/ohlc?*', async (route) => {
+    times.push(Date.now());
+    if (times.length > 1) {
+      await route.continue();
+      return;
+    }
+    await route.fulfill({
+      status: 429,
+      contentType: 'application/json',
+      headers: { 'Retry-After': '3' },
+      body: ERROR('quota_exceeded', 'The vendor has asked to wait.'),
+    });
+  });
+  const chart = new ChartPage(page);
+  await page.goto(MONTH);
+  await expect(chart.byId('countdown')).toContainText(/0:0[123]/);
+  await chart.settled((await answer(server, 'range=1M')).count);
+  expect(Number(times[1]) - Number(times[0])).toBeGreaterThanOrEqual(2900);
+});
+
+test('H27d a manual retry works', async ({ page, server }) => {
+  let broken = true;
+  await page.route('**/ohlc?*', async (route) => {
+    if (broken) {
+      await route.fulfill({ status: 500, contentType: 'application/json', body: ERROR('internal_error', 'Our bug.') });
+    } else await route.continue();
+  });
+  const chart = new ChartPage(page);
+  await page.goto(MONTH);
+  await expect(chart.byId('trouble')).toBeVisible({ timeout: 15_000 });
+  expect(await chart.axe()).toEqual([]);
+  broken = false;
+  await chart.byId('retry').click();
+  await chart.settled((await answer(server, 'range=1M')).count);
+});
+
+test('an unknown ticker says so and offers those that are known', async ({ page }) => {
+  const chart = new ChartPage(page);
+  await page.goto('/?ticker=NOPE&range=1M');
+  await expect(chart.byId('trouble')).toContainText('NOPE is not known here');
+  expect(await chart.axe()).toEqual([]);
+  await chart.byId('known-tickers').getByRole('button', { name: /MSFT/ }).click();
+  await chart.settled();
+  await expect(page).toHaveURL(/ticker=MSFT/);
+});
+
+test('a span without a session is empty, not an error', async ({ page }) => {
+  const chart = new ChartPage(page);
+  await page.goto('/?ticker=AAPL&start_date=2014-07-05&end_date=2014-07-06&resolution=D');
+  await expect(chart.byId('empty')).toContainText('a weekend or a holiday');
+  await chart.byId('empty').getByRole('button').click();
+  await chart.settled();
+  await expect(page).toHaveURL(/range=1M/);
+});
+
+vendorTest('the allowance is used up: a countdown, and what is cached stays on screen', async ({ page, vendor }) => {
+  const chart = await new ChartPage(page).open('/?ticker=F&range=1M&resolution=D');
+  await vendor.always({ '429': 4 });
+  await chart.byId('resolution-15').click();
+  await expect(chart.byId('trouble-bar')).toContainText('allowance is used up');
+  await expect(chart.byId('trouble-bar')).toContainText('Still on screen');
+  await expect(chart.byId('countdown')).toBeVisible();
+  await expect(chart.chart).toBeVisible();
+  expect(await chart.axe()).toEqual([]);
+  await vendor.always({});
+  await expect(chart.byId('trouble-bar')).toHaveCount(0, { timeout: 20_000 });
+  await chart.settled();
+  await expect(chart.byId('tier')).toHaveText('Tiingo');
+});
+
+vendorTest('the vendor is down: the old chart stays with a word about it, and a retry works', async ({ page, vendor }) => {
+  const chart = await new ChartPage(page).open('/?ticker=BRK.B&range=1M&resolution=D');
+  const before = (await chart.bars()).length;
+  await vendor.always({ '5xx': 503 });
+  const seen = watchOhlc(page);
+  await chart.byId('resolution-30').click();
+  await expect(chart.byId('trouble-bar')).toContainText('The data vendor is down', { timeout: 25_000 });
+  expect(seen).toHaveLength(4);
+  expect((await chart.bars()).length).toBe(before);
+  await vendor.always({});
+  await expect(async () => {
+    await chart.byId('retry').click({ timeout: 1000 });
+    await expect(chart.byId('trouble-bar')).toHaveCount(0, { timeout: 4000 });
+  }).toPass({ timeout: 25_000 });
+  await chart.settled();
+});
+
+test('a server that wants a key gets one', async ({ page, server }) => {
+  await page.route('**/api/**', async (route) => {
+    if ((await route.request().allHeaders())['x-api-key'] === 'opensesame') await route.continue();
+    else {
+      await route.fulfill({ status: 401, contentType: 'application/json', body: ERROR('unauthorized', 'A key is needed.') });
+    }
+  });
+  const chart = new ChartPage(page);
+  await page.goto(MONTH);
+  await chart.byId('key-input').fill('wrong');
+  await page.keyboard.press('Enter');
+  await expect(chart.byId('key-box')).toContainText('not accepted');
+  expect(await chart.axe()).toEqual([]);
+  await chart.byId('key-input').fill('opensesame');
+  await page.keyboard.press('Enter');
+  await chart.settled((await answer(server, 'range=1M')).count);
+});
