@@ -61,7 +61,7 @@ def holding_of(rows: Iterable[Row], *, split_days: Iterable[int] = ()) -> Holdin
             np.asarray(observed, np.int64),
             np.asarray(counts, np.int32),
         ),
-        Candles.from_columns(times, price, price + 1, price - 0.5, price, np.arange(len(times))),
+        Candles.from_columns(times, price, price + 1, price - 0.5, price, price.astype(np.int64)),
         Actions.from_rows((day, 0.0, 2.0, 10.0) for day in splits),
     )
 
