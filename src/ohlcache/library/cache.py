@@ -137,10 +137,9 @@ class Cache:
         What was fetched stays, also when a later call fails: doing it again goes on from there.
         """
         width, span = self._span(ticker, range, start, end, resolution)
-        calls, candles, sessions = 0, 0, 0
-        async for step in backfill_steps(self.read_through, ticker, width, span):
-            calls, candles, sessions = calls + step.vendor_calls, step.candles, step.held
-        return Backfilled(step.ticker, calls, sessions, candles)
+        steps = [step async for step in backfill_steps(self.read_through, ticker, width, span)]
+        calls = sum(step.vendor_calls for step in steps)
+        return Backfilled(steps[-1].ticker, calls, steps[-1].held, steps[-1].candles)
 
     async def invalidate(self, ticker: str) -> Invalidated:
         """Clear every tier of ``ticker``. Raises StoreError when the store cannot."""
