@@ -10,7 +10,7 @@ year before the end of the need and forward through the newest due session; intr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -79,9 +79,14 @@ def reach_of(need: Need, calendar: SessionTable, as_of: float, limit: SliceLimit
     if need.series.resolution.is_daily:
         newest = last_due_day(need.series.resolution, calendar, as_of) or last
         first, last = min(first, years_before(last, DAILY_REACH_YEARS)), max(last, newest)
-    elif limit.candles_max is not None:
-        a_day = calendar.between(need.span).candles_in_each(need.series.resolution)
-        first = calendar.back_from(first, limit.candles_max // max(int(a_day.max(initial=1)), 1))
+    else:
+        starts = []
+        if limit.candles_max is not None:
+            a_day = calendar.between(need.span).candles_in_each(need.series.resolution)
+            starts.append(calendar.back_from(first, limit.candles_max // max(int(a_day.max(initial=1)), 1)))
+        if limit.days_max is not None:
+            starts.append(first - timedelta(days=limit.days_max - 1))
+        first = max(starts, default=first)
     return Span(max(min(first, need.span.start), calendar.span.start), min(last, calendar.span.end))
 
 
@@ -92,14 +97,8 @@ def plan(need: Need, coverage: Coverage, calendar: SessionTable, as_of: float, l
         return ()
     newest = last_due_day(need.series.resolution, calendar, as_of)
     assert newest is not None, "something due is missing, so something is due"
-    first = date.fromordinal(int(missing[0]))
-    last = date.fromordinal(int(missing[-1]))
-    if need.series.resolution.is_daily:
-        reach = years_before(need.span.end, DAILY_REACH_YEARS)
-        first, last = min(first, max(reach, calendar.span.start)), newest
-    else:
-        first = calendar.span.start
-    reachable = calendar.between(Span(first, last))
+    last = newest if need.series.resolution.is_daily else date.fromordinal(int(missing[-1]))
+    reachable = calendar.between(Span(reach_of(need, calendar, as_of, limit).start, last))
     wanted = np.flatnonzero(~np.isin(reachable.days, coverage.days, assume_unique=True))
     return tuple(_slices(reachable, wanted, int(missing[0]), need.series.resolution, limit))
 
