@@ -86,6 +86,15 @@ def test_certificate_and_provenance(daily: CandleTable, intraday: CandleTable) -
     assert "AAPL D 2014-06-02..2014-06-13: 10 candles, complete, adjusted: none, from sample" in repr(daily)
 
 
+def test_a_notebook_shows_both_ends(cache: SyncCache, daily: CandleTable) -> None:
+    """A notebook shows the description and the candles, of a long table the first and the last five."""
+    assert daily._repr_html_().count("<tr>") == 1 + 10
+    year = cache.get("AAPL", "1Y")._repr_html_()
+    assert year.count("<tr>") == 1 + 5 + 1 + 5
+    assert "&lt;CandleTable AAPL D" in year
+    assert "<td>2014-12-31</td>" in year
+
+
 def test_it_travels_between_processes(daily: CandleTable) -> None:
     """A table can be pickled, its provenance included."""
     there = pickle.loads(pickle.dumps(daily))  # noqa: S301 - our own bytes

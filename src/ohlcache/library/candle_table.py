@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from ohlcache.domain.market_time import DAY_SECONDS
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ohlcache.domain.answer import Answer, Certificate, Served
+
+NOTEBOOK_ROWS = 5
+"""How many candles a notebook shows from either end."""
 
 _UNIX_EPOCH_ORDINAL = dt.date(1970, 1, 1).toordinal()
 
@@ -187,6 +191,18 @@ class CandleTable:
         return (
             f"<CandleTable {self.ticker} {self.resolution} {self.start}..{self.end}: {len(self)} candles, "
             f"{complete}, adjusted: {self.adjustment}, from {self._served.tier} ({self._answer.source})>"
+        )
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the first and the last candles under the one-line description."""
+        shown = self[:] if len(self) <= 2 * NOTEBOOK_ROWS else [*self[:NOTEBOOK_ROWS], None, *self[-NOTEBOOK_ROWS:]]
+        head = "".join(f"<th>{name}</th>" for name in Candle._fields)
+        rows = "".join(
+            "<tr>" + "".join(f"<td>{cell}</td>" for cell in row or ["…"] * len(Candle._fields)) + "</tr>"
+            for row in shown
+        )
+        return (
+            f"<table><caption>{escape(repr(self))}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         )
 
     # --- conversions ---------------------------------------------------------------------------------------------
