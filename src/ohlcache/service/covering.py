@@ -237,7 +237,10 @@ class Coverer:
 
     async def _wait(self, need: Need, reach: Span, vendor: CandleVendor, taken: LeaseTaken) -> Lease | Holding | None:
         limit = vendor.traits.limits[need.series.resolution]
+        until = self.clock.now() + WAIT_TRIES * WAIT_SECONDS
         for _ in range(WAIT_TRIES):
+            if self.clock.now() >= until:
+                break  # a slow store makes the tries long: what is bounded is the waiting
             await self.clock.sleep(WAIT_SECONDS)
             held = (await self._read(need, reach, strongly=True)).valid
             if not plan(need, held.coverage, self.calendar, market_now(vendor, self.clock.now()), limit):
