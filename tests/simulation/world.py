@@ -6,12 +6,12 @@ import asyncio
 import random
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import date, time, timedelta
+from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from ohlcache.domain.errors import OhlcacheError
-from ohlcache.domain.market_time import instant_at, market_date
+from ohlcache.domain.market_time import NEW_YORK, instant_at, market_date
 from ohlcache.domain.resolution import Resolution
 
 from .checks import Checks, Violation
@@ -23,6 +23,8 @@ from .virtual_loop import VirtualLoop
 from .weather import Kind, Weather
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ohlcache.domain.answer import Answer
 
 NODES_MIN = 20
@@ -60,9 +62,13 @@ class SimulationFailed(AssertionError):
     """A run broke a promise; the message says which, and how to replay it."""
 
 
-def simulate(seed: int, steps: int = STEPS_DEFAULT) -> Report:
-    """Run one seed; SimulationFailed with a replay command if anything that must hold does not."""
+def simulate(seed: int, steps: int = STEPS_DEFAULT, *, tell: Callable[[World, str], None] | None = None) -> Report:
+    """Run one seed; SimulationFailed with a replay command if anything that must hold does not.
+
+    ``tell`` hears every line of the trace as it is written.
+    """
     world = World(seed, steps)
+    world.tell = tell
     try:
         world.loop.run(world.live())
     except BaseException as exc:
@@ -110,6 +116,7 @@ class World:
         self.asks = 0
         self.trace: list[str] = []
         self.digest = 0
+        self.tell: Callable[[World, str], None] | None = None
         self.callers: list[asyncio.Task[Any]] = []
         self.favourites: list[dict[str, Any]] = []
         if Kind.SKEW in self.weather.chances:
@@ -136,9 +143,15 @@ class World:
 
     def note(self, line: str) -> None:
         """Write one line of the trace."""
+        if self.tell is not None:
+            self.tell(self, line)
         line = f"{self.loop.time():.3f} {line}"
         self.digest = crc32(line.encode(), self.digest)
         self.trace.append(line)
+
+    def when(self) -> str:
+        """Return the true instant in New York."""
+        return datetime.fromtimestamp(self.loop.time(), NEW_YORK).isoformat(" ", "milliseconds")
 
     # --- the script ----------------------------------------------------------------------------------------------
 
