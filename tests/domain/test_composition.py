@@ -1,0 +1,161 @@
+"""The certificate counts right, and no answer is called fresh beyond the next instant at which it could change."""
+
+from __future__ import annotations
+
+import math
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.strategies import CALENDAR
+from ohlcache.domain.adjustment import Adjustment
+from ohlcache.domain.composition import STALE_LIFE_SECONDS, SourceFacts, compose
+from ohlcache.domain.coverage import Holding, SessionState
+from ohlcache.domain.freshness import due_at, last_due_day
+from ohlcache.domain.market_time import market_date
+from ohlcache.domain.observation import VendorAnswer, observe
+from ohlcache.domain.request import CUSTOM, CandleRequest
+from ohlcache.domain.resolution import Resolution
+from ohlcache.domain.span import Span
+from ohlcache.testing import Market
+from ohlcache.testing.clock import instant_of
+
+if TYPE_CHECKING:
+    from ohlcache.domain.answer import Answer
+
+MARKET = Market(calendar=CALENDAR)
+LIVE = SourceFacts("tiingo", None, synthetic=False)
+LIFE = 90 * 86_400.0
+WHOLE = Span(date(2024, 5, 1), date(2024, 6, 7))
+
+moments = st.floats(instant_of("2024-06-03T04:00:00Z"), instant_of("2024-06-08T03:00:00Z"))
+widths = st.sampled_from([Resolution.DAY, Resolution.MINUTES_5, Resolution.HOUR])
+
+
+def seen(resolution: Resolution, now: float, span: Span = WHOLE) -> Holding:
+    """Return what a vendor without faults tells at ``now``."""
+    newest = last_due_day(resolution, CALENDAR, now)
+    assert newest is not None
+    asked = Span(span.start, min(span.end, newest))
+    return observe(
+        VendorAnswer(MARKET.candles("AAPL", resolution, asked, now)),
+        asked,
+        resolution,
+        calendar=CALENDAR,
+        asked_as_of=now,
+        observed_at=now,
+        listed_before=True,
+    )
+
+
+def composed(
+    span: Span,
+    own: Holding,
+    now: float,
+    resolution: Resolution,
+    adjustment: Adjustment = Adjustment.NONE,
+    *,
+    name: str = CUSTOM,
+    facts: SourceFacts = LIVE,
+    stale: bool = False,
+    as_of: float | None = None,
+) -> Answer:
+    return compose(
+        CandleRequest("AAPL", resolution, name, span),
+        adjustment,
+        own,
+        own,
+        facts,
+        calendar=CALENDAR,
+        now=now,
+        as_of=now if as_of is None else as_of,
+        final_life_seconds=LIFE,
+        stale=stale,
+    )
+
+
+@given(moments, widths, st.integers(0, 30), st.integers(0, 30))
+def test_the_certificate_counts(now: float, resolution: Resolution, start: int, length: int) -> None:
+    """B3, T2: expected is what the calendar demands of due sessions, count what is given; complete means nothing is missing."""
+    span = Span(WHOLE.start + timedelta(days=start), min(WHOLE.start + timedelta(days=start + length), WHOLE.end))
+    own = seen(resolution, now)
+    answer = composed(span, own, now, resolution)
+    certificate = answer.certificate
+    assert certificate.complete
+    assert certificate.missing == ()
+    assert certificate.calendar_version == CALENDAR.version
+    assert certificate.count == len(answer.candles) == len(answer.days)
+    due = [day for day in CALENDAR.between(span).dates() if due_at(day, resolution, CALENDAR) <= now]
+    assert sorted(set(answer.days.tolist())) == [day.toordinal() for day in due]
+    # A bar that is under way counts as forming but is not expected yet.
+    assert 0 <= certificate.count - certificate.expected <= 1
+    forming = own.coverage.days[own.coverage.states == SessionState.FORMING]
+    assert certificate.forming == int(sum(day in forming for day in answer.days.tolist()))
+
+
+@given(moments, widths, st.sets(st.integers(0, 25)))
+def test_what_is_missing_is_named(now: float, resolution: Resolution, holes: set[int]) -> None:
+    """T2: due sessions of which nothing is known are listed by date, and expected all the same."""
+    own = seen(resolution, now)
+    days = own.coverage.days.tolist()
+    gone = sorted({days[n] for n in holes if n < len(days)})
+    keep = own.coverage.days < 0
+    for day in days:
+        keep |= (own.coverage.days == day) & (day not in gone)
+    answer = composed(WHOLE, own.select(keep), now, resolution)
+    assert answer.certificate.missing == tuple(date.fromordinal(day).isoformat() for day in gone)
+    assert answer.certificate.complete == (not gone)
+    assert answer.certificate.expected + 1 >= composed(WHOLE, own, now, resolution).certificate.expected
+
+
+@given(moments, widths, st.sampled_from(["1W", CUSTOM]), st.sampled_from(list(Adjustment)), st.integers(0, 20))
+def test_fresh_until_is_never_past_the_next_change(
+    now: float, resolution: Resolution, name: str, adjustment: Adjustment, ago: int
+) -> None:
+    """C2, C3, C5, C6: at every instant before it expires, the answer is what a new one would be."""
+    today = market_date(now)
+    span = Span(WHOLE.start, max(WHOLE.start, today - timedelta(days=0 if name != CUSTOM else ago)))
+    own = seen(resolution, now)
+    answer = composed(span, own, now, resolution, adjustment, name=name)
+    assert answer.fresh_until > now
+    until = min(answer.fresh_until, now + 4 * 86_400) - 0.001
+    due = [day for day in CALENDAR.between(span).dates() if due_at(day, resolution, CALENDAR) <= until]
+    assert due == [day for day in CALENDAR.between(span).dates() if due_at(day, resolution, CALENDAR) <= now]
+    known = own if adjustment is not Adjustment.NONE else own.between(span.start.toordinal(), span.end.toordinal())
+    assert known.coverage.valid(until, LIFE).all()
+    if adjustment is not Adjustment.NONE:  # a split may be told with the next session
+        assert last_due_day(Resolution.DAY, CALENDAR, until) == last_due_day(Resolution.DAY, CALENDAR, now)
+
+
+def test_a_closed_span_is_fresh_as_long_as_it_is_kept() -> None:
+    """C1: raw history does not change before it expires."""
+    now = instant_of("2024-06-05T01:00:00Z")
+    span = Span(date(2024, 5, 1), date(2024, 5, 31))
+    assert composed(span, seen(Resolution.DAY, now, span), now, Resolution.DAY).fresh_until == now + LIFE
+
+
+def test_a_source_that_has_ended_and_a_stale_answer() -> None:
+    """F3: after the end of its data a source changes no more; a stale answer is repeated for five seconds."""
+    now = instant_of("2024-06-05T01:00:00Z")
+    own = seen(Resolution.DAY, now)
+    ended = SourceFacts("sample", now, synthetic=True)
+    answer = composed(
+        Span(WHOLE.start, date(2024, 6, 4)), own, now + 9e6, Resolution.DAY, name="1M", facts=ended, as_of=now
+    )
+    assert answer.fresh_until == now + LIFE
+    assert (answer.data_until, answer.synthetic) == (now, True)
+    stale = composed(Span(WHOLE.start, date(2024, 6, 4)), own, now + 86_400, Resolution.DAY, stale=True)
+    assert stale.fresh_until == now + 86_400 + STALE_LIFE_SECONDS
+    assert stale.stale
+    assert stale.observed_at == now
+
+
+def test_nothing_known_of_nothing_due() -> None:
+    """G1: a span without sessions is complete, empty, and fresh until something can change."""
+    now = instant_of("2024-06-05T01:00:00Z")
+    weekend = Span(date(2024, 6, 1), date(2024, 6, 2))
+    answer = composed(weekend, Holding.empty(), now, Resolution.DAY)
+    assert (answer.certificate.expected, answer.certificate.complete) == (0, True)
+    assert answer.fresh_until == math.inf

@@ -1,0 +1,175 @@
+"""From a vendor's answer to what is known: nothing outside sessions, nothing unproven, nothing cut off unseen."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.strategies import CALENDAR, intraday
+from ohlcache.domain.candles import Candles
+from ohlcache.domain.coverage import Holding, SessionState
+from ohlcache.domain.errors import VendorGarbage
+from ohlcache.domain.freshness import last_final_day
+from ohlcache.domain.market_time import midnight_utc
+from ohlcache.domain.observation import Beside, VendorAnswer, contradicts_listing, doubtful_gaps, observe
+from ohlcache.domain.resolution import Resolution
+from ohlcache.domain.span import Span
+from ohlcache.testing.clock import instant_of
+
+SPAN = Span(date(2024, 5, 1), date(2024, 6, 3))
+SESSIONS = CALENDAR.between(SPAN)
+DAYS: list[int] = SESSIONS.days.tolist()
+EVENING = instant_of("2024-06-04T01:00:00Z")
+NONE_EMPTY = np.empty(0, np.int32)
+
+
+def flat(times: list[int]) -> Candles:
+    ones = [1.0] * len(times)
+    return Candles.from_columns(times, ones, ones, ones, ones, [1] * len(times))
+
+
+def daily(days: list[int]) -> Candles:
+    return flat([midnight_utc(day) for day in days])
+
+
+def seen(answer: VendorAnswer, *, as_of: float = EVENING, listed_before: bool = False) -> Holding:
+    return observe(
+        answer,
+        SPAN,
+        Resolution.DAY,
+        calendar=CALENDAR,
+        asked_as_of=as_of,
+        observed_at=as_of + 2.9,
+        listed_before=listed_before,
+    )
+
+
+def gaps_of(candles: Candles, resolution: Resolution = Resolution.DAY, beside: Beside | None = None) -> list[Span]:
+    found = doubtful_gaps(VendorAnswer(candles), SPAN, resolution, calendar=CALENDAR, as_of=EVENING, beside=beside)
+    return [gap for gap, _ in found]
+
+
+@given(
+    st.sets(st.integers(SPAN.start.toordinal() - 9, SPAN.end.toordinal() + 9)),
+    st.booleans(),
+    st.floats(EVENING - 12 * 86_400, EVENING),
+)
+def test_every_session_that_had_begun_is_spoken_of(days: set[int], listed_before: bool, as_of: float) -> None:
+    """T2, C10, G2: final with a candle, known-empty or unlisted without, forming before; the rest of the answer drops out."""
+    holding = seen(VendorAnswer(daily(sorted(days))), as_of=as_of, listed_before=listed_before)
+    begun = [day for day, opened in zip(DAYS, SESSIONS.opens, strict=True) if opened <= as_of]
+    assert holding.coverage.days.tolist() == begun
+    assert set(holding.coverage.observed_at.tolist()) <= {int(as_of + 2.9)}
+    newest_final = last_final_day(Resolution.DAY, CALENDAR, as_of)
+    assert newest_final is not None
+    there = [day for day in begun if day in days]
+    assert holding.candles == daily(there)
+    for day, state, _, count in zip(*(c.tolist() for c in holding.coverage.columns()), strict=True):
+        assert count == (day in days)
+        if day > newest_final.toordinal():
+            assert state == SessionState.FORMING
+        elif count:
+            assert state == SessionState.FINAL
+        elif there and day < there[0] and not listed_before:
+            assert state == SessionState.UNLISTED
+        else:
+            assert state == SessionState.KNOWN_EMPTY
+
+
+def test_a_listing_is_believed() -> None:
+    """G11: where the vendor tells the first day, sessions before it are unlisted, those after it known empty."""
+    listing = Span(date(2024, 5, 15), date(2024, 5, 20))
+    for listed_before in (False, True):
+        holding = seen(VendorAnswer(Candles.empty(), listing=listing), listed_before=listed_before)
+        states = dict(zip(holding.coverage.days.tolist(), holding.coverage.states.tolist(), strict=True))
+        assert states[date(2024, 5, 14).toordinal()] == SessionState.UNLISTED
+        assert states[date(2024, 5, 15).toordinal()] == SessionState.KNOWN_EMPTY
+
+
+def test_one_impossible_candle_rejects_the_answer() -> None:
+    """B8, B9: also one outside every session."""
+    weekend = midnight_utc(date(2024, 5, 4).toordinal())
+    bad = Candles.from_columns([weekend], [1.0], [0.5], [1.0], [1.0], [1])
+    with pytest.raises(VendorGarbage):
+        seen(VendorAnswer(bad))
+
+
+@given(st.integers(0, len(DAYS) - 1), st.integers(0, len(DAYS) - 1))
+def test_whole_sessions_at_an_edge_are_doubted(one: int, other: int) -> None:
+    """B10: days missing at either end are asked for again; days missing between are the vendor's word."""
+    first, last = sorted((one, other))
+    gaps = gaps_of(daily([DAYS[first], DAYS[last]] if first < last else [DAYS[first]]))
+    expected = []
+    if first > 0:
+        expected.append(Span(SPAN.start, date.fromordinal(DAYS[first - 1])))
+    if last + 1 < len(DAYS):
+        expected.append(Span(date.fromordinal(DAYS[last + 1]), SPAN.end))
+    assert gaps == expected
+
+
+@given(intraday, st.integers(0, 500), st.integers(0, 500))
+def test_a_session_cut_in_two_is_doubted(resolution: Resolution, oldest: int, newest: int) -> None:
+    """B10: whatever a cap leaves of well traded minutes, every session that is not whole lies in a doubted gap."""
+    times = SESSIONS.candle_opens(resolution).tolist()
+    left = times[min(oldest, len(times)) : max(len(times) - newest, 0)]
+    located = set(SESSIONS.locate(np.asarray(left, np.int64), resolution).tolist())
+    if len(located) < 3:
+        return  # with no whole session beside it, a cut one cannot be told from a thin one
+    gaps = gaps_of(flat(left), resolution)
+    whole = SESSIONS.candles_in_each(resolution)
+    for n, day in enumerate(DAYS):
+        there = sum(SESSIONS.opens[n] <= time < SESSIONS.closes[n] for time in left)
+        assert there == whole[n] or any(date.fromordinal(day) in gap for gap in gaps)
+    if not oldest and not newest:
+        assert gaps == []
+
+
+def test_thin_trading_is_not_doubted() -> None:
+    """T2: sessions that usually begin late and end early are not taken for cut off."""
+    times = [time for time in SESSIONS.candle_opens(Resolution.MINUTE).tolist() if time % 3600 == 900]
+    assert gaps_of(flat(times), Resolution.MINUTE) == []
+
+
+def test_a_round_number_of_rows_is_doubted() -> None:
+    """B10: exactly 500 rows that begin and end inside a session look like a cap, whatever the neighbours do."""
+    times = [time for time in SESSIONS.candle_opens(Resolution.MINUTE).tolist() if time % 300 == 60][-500:]
+    older, newer = gaps_of(flat(times), Resolution.MINUTE)
+    assert (older.start, newer.end) == (SPAN.start, SPAN.end)
+    assert [len(gaps_of(flat(times[:-1]), Resolution.MINUTE)), len(gaps_of(flat(times[1:]), Resolution.MINUTE))] == [
+        1,
+        1,
+    ]
+
+
+def test_what_was_asked_twice_is_believed() -> None:
+    """B10: an edge that is no further out than the answer beside it is settled; one that is further out is not."""
+    candles = daily(DAYS[5:])
+    first = int(candles.time[0])
+    assert gaps_of(candles, beside=Beside(after=first)) == []
+    assert len(gaps_of(candles, beside=Beside(after=first + 86_400))) == 1
+    candles = daily(DAYS[:5])
+    last = int(candles.time[-1])
+    assert gaps_of(candles, beside=Beside(before=last)) == []
+    assert len(gaps_of(candles, beside=Beside(before=last - 86_400))) == 1
+    assert gaps_of(Candles.empty()) == []
+
+
+def test_an_empty_answer_against_the_listing() -> None:
+    """T5, G8, G11: nothing is believed before and after the ticker's life, not within it unless it was empty before."""
+    lives = {
+        Span(date(2020, 1, 2), date(2024, 5, 31)): True,
+        Span(date(2020, 1, 2), date(2024, 4, 30)): False,
+        Span(date(2024, 6, 4), date(2024, 6, 4)): False,
+    }
+    for listing, contradicted in lives.items():
+        answer = VendorAnswer(Candles.empty(), listing=listing)
+        assert contradicts_listing(answer, SPAN, CALENDAR, empty_before=NONE_EMPTY) == contradicted
+        assert not contradicts_listing(answer, SPAN, CALENDAR, empty_before=SESSIONS.days)
+    assert not contradicts_listing(VendorAnswer(Candles.empty()), SPAN, CALENDAR, empty_before=NONE_EMPTY)
+    weekend = Span(date(2024, 6, 1), date(2024, 6, 2))
+    alive = VendorAnswer(Candles.empty(), listing=Span(date(2020, 1, 2), date(2024, 6, 3)))
+    assert not contradicts_listing(alive, weekend, CALENDAR, empty_before=NONE_EMPTY)
