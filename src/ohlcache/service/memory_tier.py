@@ -144,6 +144,10 @@ class MemoryTier:
         )
 
     def _protect(self, key: Hashable, entry: _Entry) -> None:
+        if self._entries_max * PROTECTED_SHARE < 1:  # a tier of one entry: protected, it would never give way
+            self._probation[key] = entry
+            self._probation_bytes += entry.nbytes
+            return
         self._protected[key] = entry
         self._protected_bytes += entry.nbytes
         while self._protected and (

@@ -1,0 +1,148 @@
+"""The memory tier keeps its budget and its books, and remembers what is used."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from ohlcache.domain.adjustment import Adjustment
+from ohlcache.domain.answer import Answer, Certificate
+from ohlcache.domain.candles import Candles
+from ohlcache.domain.request import CUSTOM, CandleRequest
+from ohlcache.domain.resolution import Resolution
+from ohlcache.domain.span import Span
+from ohlcache.service.memory_tier import MemoryTier
+from service.world import check_memory
+
+CERTIFICATE = Certificate(0, 0, 0, 0, complete=True, missing=(), calendar_version="1")
+
+
+def answer_of(ticker: str, rows: int = 1, fresh_until: float = 1e9) -> Answer:
+    request = CandleRequest(ticker, Resolution.DAY, CUSTOM, Span(date(2024, 1, 2), date(2024, 2, 1)))
+    columns = [np.arange(1, rows + 1)] * 6
+    return Answer(
+        request=request,
+        resolution=Resolution.DAY,
+        adjustment=Adjustment.NONE,
+        candles=Candles.from_columns(*columns),
+        days=np.arange(rows, dtype=np.int32),
+        certificate=CERTIFICATE,
+        source="tiingo",
+        observed_at=0.0,
+        fresh_until=fresh_until,
+    )
+
+
+class TheTier(RuleBasedStateMachine):
+    """E12, F6: whatever is put, asked for, grown and dropped, budget and books hold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tier = MemoryTier(entries_max=5, bytes_max=12_000)
+        self.now = 0.0
+        self.asked = 0
+
+    keys = st.sampled_from("ABCDEFGH")
+
+    @rule(key=keys, rows=st.integers(0, 250), life=st.integers(1, 50))
+    def put(self, key: str, rows: int, life: int) -> None:
+        self.tier.put(key, answer_of(key, rows, self.now + life))
+
+    @rule(key=keys)
+    def get(self, key: str) -> None:
+        self.asked += 1
+        found = self.tier.get(key, self.now)
+        assert found is None or (found.request.ticker == key and self.now < found.fresh_until)
+
+    @rule(key=keys, size=st.integers(1, 6_000))
+    def grow(self, key: str, size: int) -> None:
+        found = self.tier.get(key, self.now)
+        self.asked += 1
+        if found is not None:
+            found.representations[f"form {len(found.representations)}"] = b"x" * size
+            self.tier.grown(key, found)
+
+    @rule(key=keys)
+    def drop(self, key: str) -> None:
+        self.tier.drop_ticker(key)
+        assert not self.tier.discard(key)
+
+    @precondition(lambda self: self.now < 1e6)
+    @rule(seconds=st.integers(1, 60))
+    def wait(self, seconds: int) -> None:
+        self.now += seconds
+
+    @invariant()
+    def sound(self) -> None:
+        check_memory(self.tier)
+        statistics = self.tier.statistics()
+        assert statistics.hits + statistics.misses == self.asked
+
+
+TestTheTier = TheTier.TestCase
+TestTheTier.settings = settings(max_examples=40, stateful_step_count=30, deadline=None, derandomize=True)
+
+
+def test_one_scan_does_not_push_out_what_is_used() -> None:
+    """F11: what was asked for twice survives any number of answers that are asked for once."""
+    tier = MemoryTier(entries_max=10, bytes_max=1 << 20)
+    for key in "AB":
+        tier.put(key, answer_of(key))
+        tier.get(key, 0)
+    for number in range(1000):
+        tier.put(f"scan {number}", answer_of("S"))
+    assert tier.get("A", 0) is not None
+    assert tier.get("B", 0) is not None
+    assert tier.statistics().evictions == 992
+
+
+def test_the_oldest_that_was_asked_once_goes_first() -> None:
+    """F2: among those on probation the oldest goes; a protected one that is not used any more gives way in the end."""
+    tier = MemoryTier(entries_max=3, bytes_max=1 << 20)
+    for key in "ABC":
+        tier.put(key, answer_of(key))
+    tier.put("D", answer_of("D"))
+    assert [key for key in "ABCD" if tier.get(key, 0) is not None] == ["B", "C", "D"]
+    tier.put("E", answer_of("E"))
+    assert tier.statistics().entries == 3
+    assert tier.get("E", 0) is not None
+
+
+@pytest.mark.parametrize("entries_max", [1, 2, 3])
+def test_a_small_tier_still_takes_what_is_new(entries_max: int) -> None:
+    """F2: a tier of one entry serves whoever was asked for last, not whoever came first for ever."""
+    tier = MemoryTier(entries_max=entries_max, bytes_max=1 << 20)
+    tier.put("A", answer_of("A"))
+    tier.get("A", 0)
+    tier.put("B", answer_of("B"))
+    assert tier.get("B", 0) is not None
+
+
+def test_what_is_larger_than_the_tier_is_not_kept() -> None:
+    """E12: 100,000 candles do not push out everything else for nothing."""
+    tier = MemoryTier(entries_max=10, bytes_max=100_000)
+    tier.put("A", answer_of("A"))
+    tier.put("B", answer_of("B", rows=100_000))
+    assert tier.get("A", 0) is not None
+    assert tier.get("B", 0) is None
+
+
+def test_an_answer_weighs_its_encoded_forms() -> None:
+    """F6: bytes are those of columns and of every encoded form; one that outgrows the tier goes."""
+    tier = MemoryTier(entries_max=10, bytes_max=10_000)
+    answer = answer_of("A")
+    tier.put("A", answer)
+    before = tier.statistics().bytes
+    answer.representations["json"] = b"x" * 500
+    tier.grown("A", answer)
+    assert tier.statistics().bytes == before + 500 == answer.nbytes
+    tier.grown("A", answer_of("A"))  # another answer under this key is not what is held
+    assert tier.statistics().bytes == before + 500
+    answer.representations["csv"] = b"x" * 20_000
+    tier.grown("A", answer)
+    assert tier.statistics().entries == 0
