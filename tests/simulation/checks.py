@@ -45,6 +45,7 @@ EMPTY_BELIEVED_SECONDS = (300.0, 86_400.0)
 SLACK_SECONDS = 2.0
 WAIT_BEFORE_DISPLACING_SECONDS = 3.0
 WAIT_BEFORE_GOING_ON_SECONDS = 6.0
+LEASE_SECONDS = 29.0
 UNSETTLED_SESSIONS_MAX = 10
 LEDGERS_MAX = 128
 BUDGET_SECONDS = 90.0
@@ -126,13 +127,24 @@ class Checks:
                 raise Violation(f"{node.name} displaces fence {displacing} of {key} after {self.loop.time() - (heard_at or 0.0):.4f} s")
         return fetch
 
-    def acquired(self, node: Node, fetch: Fetch, got: Lease | LeaseTaken) -> None:
-        """A node has heard who has the lease."""
-        if isinstance(got, Lease):
-            fetch.lease, fetch.read = got, None
-            self.held[got.key, got.fence] = HeldLease(node, node.life, self.loop.time())
-        else:
-            fetch.taken_at.setdefault(got.fence, self.loop.time())
+    def acquired(self, node: Node, fetch: Fetch, got: Lease | LeaseTaken, displacing: int | None) -> None:
+        """A node has heard who has the lease: one at a time, and each with a higher fence."""
+        now = self.loop.time()
+        if not isinstance(got, Lease):
+            fetch.taken_at.setdefault(got.fence, now)
+            return
+        for (key, fence), held in list(self.held.items()):
+            if key != got.key:
+                continue
+            expired = now + self.skew_spread_seconds >= held.since + LEASE_SECONDS
+            if fence == displacing or held.node.life != held.life or expired:
+                del self.held[key, fence]
+            elif fence >= got.fence:
+                raise Violation(f"{node.name} got {key} with fence {got.fence} after {fence}")
+            else:
+                raise Violation(f"{node.name} got {key} while {held.node.name} had it")
+        fetch.lease, fetch.read = got, None
+        self.held[got.key, got.fence] = HeldLease(node, node.life, now)
 
     def releasing(self, node: Node, lease: Lease) -> None:
         """A node gives a lease back: its own."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Coroutine
 
-    from ohlcache.domain.answer import Answer
+    from ohlcache.domain.answer import Served
     from ohlcache.ports import Level, Metric
 
     from .checks import Checks
@@ -41,7 +41,7 @@ class Ask:
     refused_series: set[Any] = field(default_factory=set)
     """Series for which the vendor has refused this request's fetch with a 429."""
     cancelled: bool = False
-    answer: Answer | None = None
+    served: Served | None = None
 
 
 ASK: ContextVar[Ask | None] = ContextVar("ask", default=None)

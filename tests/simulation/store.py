@@ -1,7 +1,8 @@
 """The one store of the fleet and the wire to it: latency, late reads, errors, lost, doubled and torn messages.
 
 The server is nature's: what has been sent arrives and is carried out whether or not the sender still lives. Strong reads
-see everything that was carried out; others may miss what is younger than a second and see what is deleted.
+see everything that was carried out; others may miss what is younger than a second and see what is deleted. Who may take
+a lease is decided by the same rules as in the stores that ship.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from contextvars import Context
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ohlcache.adapters.stores.lease_rules import LeaseRecord, held_by, seen, take
 from ohlcache.domain.errors import StoreError
 from ohlcache.ports import FailureNote, Lease, LeaseTaken, StoreUsage
 
@@ -48,14 +50,6 @@ class _Kept:
 
 
 @dataclass(slots=True)
-class _LeaseRow:
-    holder: str
-    fence: int
-    expires_at: float
-    failure: FailureNote | None = None
-
-
-@dataclass(slots=True)
 class StoreServer:
     """What is stored, and the faults on the way to it."""
 
@@ -65,7 +59,7 @@ class StoreServer:
     final_life_seconds: float
     checks: Checks
     kept: dict[Series, dict[ChunkName, _Kept]] = field(default_factory=dict)
-    leases: dict[str, _LeaseRow] = field(default_factory=dict)
+    leases: dict[str, LeaseRecord] = field(default_factory=dict)
     operations: int = 0
 
     # --- the wire ------------------------------------------------------------------------------------------------
@@ -168,30 +162,23 @@ class StoreServer:
         self, key: str, holder: str, now: float, life_seconds: float, displacing: int | None
     ) -> Lease | LeaseTaken:
         """Take the lease in one step, or return who has it; ``now`` is the caller's clock, as with a real table."""
-        row = self.leases.get(key)
-        if row is not None and row.expires_at > now and row.fence != displacing:
-            return LeaseTaken(key, row.fence, row.expires_at, row.failure)
-        fence = row.fence + 1 if row is not None else 1
-        self.leases[key] = _LeaseRow(holder, fence, now + life_seconds)
-        return Lease(key, holder, fence, now + life_seconds)
+        held = self.leases.get(key)
+        taken = take(held, key, holder, now=now, life_seconds=life_seconds, displacing=displacing)
+        if taken is None:
+            assert held is not None, "only another's lease stands in the way"
+            return LeaseTaken(key, held.fence, held.expires_at, held.failure)
+        self.leases[key] = taken
+        return Lease(key, holder, taken.fence, taken.expires_at)
 
     def look(self, key: str, now: float) -> LeaseTaken | None:
         """Return who has the lease, or the note of who gave up."""
-        row = self.leases.get(key)
-        if row is None or (row.expires_at <= now and row.failure is None):
-            return None
-        return LeaseTaken(key, row.fence, row.expires_at, row.failure)
+        return seen(self.leases.get(key), now)
 
     def release(self, lease: Lease, failure: FailureNote | None) -> None:
         """Free the lease if it is still this holder's."""
-        row = self.leases.get(lease.key)
-        if row is not None and (row.holder, row.fence) == (lease.holder, lease.fence):
-            row.expires_at, row.failure = 0.0, failure
-
-    def holds(self, lease: Lease) -> bool:
-        """Whether ``lease`` is still the current one of its key and has not expired on the true clock."""
-        row = self.leases.get(lease.key)
-        return row is not None and row.fence == lease.fence and row.expires_at > self.loop.time()
+        held = self.leases.get(lease.key)
+        if held is not None and held_by(held, lease):
+            self.leases[lease.key] = held.released(failure)
 
 
 @dataclass(slots=True)
@@ -243,7 +230,7 @@ class StorePort:
         except StoreError:
             fetch.store_failed = True
             raise
-        self.node.checks.acquired(self.node, fetch, got)
+        self.node.checks.acquired(self.node, fetch, got, displacing)
         lease: Lease | LeaseTaken = got
         return lease
 

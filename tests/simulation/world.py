@@ -10,6 +10,7 @@ from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
+from ohlcache.domain.answer import IN_MEMORY
 from ohlcache.domain.errors import OhlcacheError
 from ohlcache.domain.market_time import NEW_YORK, instant_at, market_date
 from ohlcache.domain.resolution import Resolution
@@ -25,7 +26,7 @@ from .weather import Kind, Weather
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ohlcache.domain.answer import Answer
+    from ohlcache.domain.answer import Served
 
 NODES_MIN = 20
 NODES_MAX = 24
@@ -288,7 +289,7 @@ class World:
                     f" {served.answer.certificate.complete} {served.answer.stale}"
                 )
                 ask.started_at += node.paused_seconds - paused
-                ask.answer = served.answer
+                ask.served = served
                 self.checks.answered(node, ask, request, served, since)
         except asyncio.CancelledError:
             if not ask.cancelled and node.life == life:
@@ -351,8 +352,10 @@ class World:
             one = await self._ask_well(first, what)
             calls = self.vendor.calls
             two = await self._ask_well(second, what)
-            unchanged = min(one.fresh_until, two.fresh_until) > self.loop.time() and len(one.candles)
-            if well and unchanged and self.vendor.calls != calls:
+            unchanged = min(one.answer.fresh_until, two.answer.fresh_until) > self.loop.time()
+            # What memory had may never have reached the store; what nothing bears out is kept nowhere.
+            kept = one.tier != IN_MEMORY and one.believed and two.believed
+            if well and unchanged and kept and self.vendor.calls != calls:
                 raise Violation(f"{what} was fetched for {first.name} and again for {second.name}")
         await self.loop.sleep(HEAL_SECONDS)
         self.checks.leases_given_back()
@@ -363,11 +366,11 @@ class World:
             if node.breaker.state.state == "open":
                 raise Violation(f"{node.name}: the breaker is still open")
 
-    async def _ask_well(self, node: Node, what: dict[str, Any]) -> Answer:
+    async def _ask_well(self, node: Node, what: dict[str, Any]) -> Served:
         """Return the answer to a request that nothing stands in the way of."""
         self.asks += 1
         ask = Ask(self.asks, what, self.loop.time())
         await node.run(self._caller(node, ask, 0.0), ask)
-        if ask.answer is None:
+        if ask.served is None:
             raise Violation(f"{what} is not answered though all is well")
-        return ask.answer
+        return ask.served

@@ -1,0 +1,228 @@
+"""The list: each mutant breaks one promise in one place, by replacing text that occurs there exactly once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SIMULATION = ("-m", "tests.simulation", "--seeds", "0:600")
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One fault: in ``path`` (below src/ohlcache) ``old`` becomes ``new``; ``command`` (of Python) must then fail."""
+
+    name: str
+    path: str
+    old: str
+    new: str
+    command: tuple[str, ...] = SIMULATION
+
+
+def _tests(*names: str) -> tuple[str, ...]:
+    return ("-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *names)
+
+
+MUTANTS = (
+    Mutant(
+        "no second read under the lease",
+        "service/covering.py",
+        "strongly=lease is not None)",
+        "strongly=False)",
+    ),
+    Mutant(
+        "what is forming is called final",
+        "domain/observation.py",
+        "final = sessions.days <= (newest_final.toordinal() if newest_final else 0)",
+        "final = sessions.days > 0",
+    ),
+    Mutant(
+        "expiry is ignored",
+        "domain/coverage.py",
+        "(self.expires_at(final_life_seconds) > now) & ~ahead",
+        "~ahead",
+    ),
+    Mutant(
+        "the latest final word wins",
+        "domain/coverage.py",
+        "np.where(final, observed, -observed)",
+        "-observed",
+        _tests("tests/domain/test_coverage.py"),
+    ),
+    Mutant(
+        "today is the date in UTC",
+        "domain/market_time.py",
+        "return datetime.fromtimestamp(instant, NEW_YORK).date()",
+        "return datetime.fromtimestamp(instant, UTC).date()",
+    ),
+    Mutant(
+        "a cut-off answer is not doubted",
+        "service/fetching.py",
+        "as_of=as_of, beside=beside)\n",
+        "as_of=as_of, beside=beside)[:0]\n",
+    ),
+    Mutant(
+        "an empty answer is believed against the vendor's own listing",
+        "service/fetching.py",
+        "if contradicts_listing(",
+        "if False and contradicts_listing(",
+    ),
+    Mutant(
+        "an answer may deny what it sent a moment ago",
+        "service/fetching.py",
+        "if not len(own.candles) and len(_within(answer, gap, self._calendar, series).candles):",
+        "if not len(own.candles) and len(_within(answer, gap, self._calendar, series).candles) < 0:",
+        ("-m", "tests.simulation", "--seeds", "1560:1562", "--steps", "6"),
+    ),
+    Mutant(
+        "anybody releases anybody's lease",
+        "adapters/stores/lease_rules.py",
+        "return held.holder == lease.holder and held.fence == lease.fence",
+        "return held.key == lease.key",
+    ),
+    Mutant(
+        "an expired lease is never free",
+        "adapters/stores/lease_rules.py",
+        "return self.holder is None or self.expires_at <= now",
+        "return self.holder is None",
+        _tests("tests/contracts/test_stores.py", "-k", "memory"),
+    ),
+    Mutant(
+        "fences do not rise",
+        "adapters/stores/lease_rules.py",
+        "LeaseRecord(key, fence + 1, now + life_seconds, holder)",
+        "LeaseRecord(key, max(fence, 1), now + life_seconds, holder)",
+    ),
+    Mutant(
+        "80 % is good enough",
+        "domain/plan.py",
+        "    if not len(missing):\n        return ()",
+        "    if len(missing) <= 0.2 * len(due_sessions(need, calendar, as_of)):\n        return ()",
+    ),
+    Mutant(
+        "the certificate is satisfied with 80 %",
+        "domain/composition.py",
+        "complete=not len(missing),",
+        "complete=len(missing) <= 0.2 * len(due),",
+    ),
+    Mutant(
+        "a split applies to the ex-date itself",
+        "domain/adjustment.py",
+        'side="right"',
+        'side="left"',
+    ),
+    Mutant(
+        "the dividend factor is the textbook's other one",
+        "domain/adjustment.py",
+        "actions.closes / (actions.closes + actions.dividends)",
+        "(actions.closes - actions.dividends) / actions.closes",
+    ),
+    Mutant(
+        "volume is not split",
+        "domain/adjustment.py",
+        "np.rint(candles.volume * split)",
+        "np.rint(candles.volume * 1.0)",
+    ),
+    Mutant(
+        "the ledger ends with the request",
+        "domain/plan.py",
+        "Span(request.span.start, max(request.span.end, newest or request.span.end))",
+        "Span(request.span.start, request.span.end)",
+    ),
+    Mutant(
+        "failures are not shared with those who wait",
+        "service/covering.py",
+        "raise _failure_of(seen.failure)",
+        "return None",
+    ),
+    Mutant(
+        "a lease is never given back",
+        "service/covering.py",
+        "                await self.store.release(lease,",
+        "                _ = (lease,",
+    ),
+    Mutant(
+        "what was fetched is not written",
+        "service/covering.py",
+        "if not len(new):\n            return",
+        "if len(new):\n            return",
+    ),
+    Mutant(
+        "a holder is displaced at once",
+        "service/covering.py",
+        "WAIT_TRIES = 15",
+        "WAIT_TRIES = 2",
+    ),
+    Mutant(
+        "those who wait go on without a lease",
+        "service/covering.py",
+        "WAIT_ROUNDS = 2",
+        "WAIT_ROUNDS = 0",
+    ),
+    Mutant(
+        "a hiccup of the store ends the waiting",
+        "service/covering.py",
+        "                if isinstance(got, Lease):\n                    return got",
+        "                if got is None or isinstance(got, Lease):\n                    return got",
+    ),
+    Mutant(
+        "fetches of one process are not joined",
+        "service/covering.py",
+        "if flight.reach.overlaps(need.span)",
+        "if flight.reach.overlaps(need.span) and not flights",
+    ),
+    Mutant(
+        "a cancelled caller takes the others with it",
+        "service/single_flight.py",
+        "return await asyncio.shield(task), shared",
+        "return await task, shared",
+    ),
+    Mutant(
+        "memory serves what is no longer fresh",
+        "service/memory_tier.py",
+        "                if now < entry.expires_at:\n                    self._protect",
+        "                if now < entry.expires_at + 3600:\n                    self._protect",
+    ),
+    Mutant(
+        "an answer stays fresh when a session falls due",
+        "domain/composition.py",
+        "    return min(moments, default=math.inf)",
+        "    return math.inf if moments else math.inf",
+    ),
+    Mutant(
+        "bars on holidays are kept",
+        "domain/sessions.py",
+        "inside = (self.days[index] == ordinals) & (times % 86_400 == 0)",
+        "inside = (self.days[index] <= ordinals + 3) & (times % 86_400 == 0)",
+    ),
+    Mutant(
+        "an empty session is believed for a month",
+        "domain/freshness.py",
+        "KNOWN_EMPTY_LIFE_SECONDS_MIN = 300",
+        "KNOWN_EMPTY_LIFE_SECONDS_MIN = 30 * DAY_SECONDS",
+    ),
+    Mutant(
+        "a refused quota is worked around",
+        "service/read_through.py",
+        "WORTH_ANOTHER_WAY = (VendorUnavailable, VendorGarbage, NotEntitled)",
+        "WORTH_ANOTHER_WAY = (VendorError,)",
+    ),
+    Mutant(
+        "one need's failure hides the other's refusal",
+        "service/read_through.py",
+        "raise min(failures, key=lambda failure: isinstance(failure, WORTH_ANOTHER_WAY))",
+        "raise failures[0]",
+    ),
+    Mutant(
+        "a daily stand-in is kept under another span's key",
+        "service/read_through.py",
+        "        if request.range == CUSTOM:\n            daily",
+        "        if request.range:\n            daily",
+        ("-m", "tests.simulation", "--seeds", "0:400", "--steps", "14"),
+    ),
+    Mutant(
+        "a failing store fails the request",
+        "service/guarded_store.py",
+        "hint=exc.hint\n            )\n            return None",
+        "hint=exc.hint\n            )\n            raise",
+    ),
+)
