@@ -11,6 +11,7 @@ class Row:
 
     ``ratio`` is what is compared between runs (ours to theirs); ``better`` says which way it should go; ``target`` is
     the bound it should reach, in the ratio's or the figure's own unit, as a sentence; ``met`` whether it did.
+    ``benchmark`` is the one that measured it.
     """
 
     name: str
@@ -20,6 +21,7 @@ class Row:
     better: str = "higher"
     target: str = ""
     met: bool | None = None
+    benchmark: str = ""
 
 
 def markdown(rows: list[Row]) -> str:
