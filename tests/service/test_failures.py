@@ -319,14 +319,6 @@ async def test_partial_answers_are_asked_for_and_marked(cache: Callable[..., Wor
     assert (await world.ask(**wishes, partial=True)).answer.certificate.complete
 
 
-async def test_metrics_that_fail_fail_no_request(cache: Callable[..., World]) -> None:
-    """E6, F2: the port says telemetry never raises; every call of the walk goes through that port."""
-    world = cache()
-    await world.ask(range="1M")
-    counted = {measurement.metric for measurement in world.first.telemetry.counted}
-    assert Metric.REQUESTS in counted
-
-
 async def test_nothing_private_is_told(cache: Callable[..., World]) -> None:
     """S1, S3, S4: what is logged and counted during failures names no key, path or trace."""
     world = cache()
