@@ -31,8 +31,10 @@ def fake_vendor(
         str | None, typer.Option(metavar="INSTANT", show_default=False, help="ISO instant at which its clock starts.")
     ] = None,
 ) -> None:
-    """Run local fakes of the Tiingo and Finnhub APIs, to play and to test with."""
+    """Run local fakes of the Tiingo and Finnhub APIs until Ctrl-C, to play and to test with."""
     import asyncio
+    import contextlib
+    import signal
 
     from ohlcache.adapters.clock import SystemClock
     from ohlcache.domain.errors import InvalidRequest
@@ -49,6 +51,9 @@ def fake_vendor(
 
     async def serve() -> None:
         async with fake:
+            with contextlib.suppress(NotImplementedError):  # Windows raises KeyboardInterrupt only
+                for told in (signal.SIGTERM, signal.SIGINT):
+                    asyncio.get_running_loop().add_signal_handler(told, fake.ask_to_stop)
             sys.stdout.write(PLAY.format(url=fake.tiingo_url) + "\n")
             sys.stdout.flush()
             await fake.until_stopped()
