@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 PROCESSES = Path(__file__).with_name("sqlite_processes.py")
 LAYOUTS = Path(__file__).with_name("layouts")
+LAYOUT_OBSERVED_AT = 1_717_400_000
 DAY = 86_400.0
 RUN = "TEST#run-1#"
 
@@ -434,11 +435,11 @@ def test_databases_of_every_layout_are_still_read(path: Path, layout: int) -> No
     async def read_it() -> None:
         async with opened(path) as store:
             (daily,) = await store.read(AAPL, YEAR)
-            assert same(daily, chunk_of(sessions=250))
+            assert same(daily, chunk_of(sessions=250, observed_at=LAYOUT_OBSERVED_AT))
             five = replace(AAPL, resolution=Resolution.MINUTES_5)
             (intraday,) = await store.read(five, YEAR)
-            assert same(intraday, chunk_of(five, sessions=3))
-            seen = await store.look(KEY, now=NOW)
+            assert same(intraday, chunk_of(five, sessions=3, observed_at=LAYOUT_OBSERVED_AT))
+            seen = await store.look(KEY, now=LAYOUT_OBSERVED_AT)
             assert seen is not None
             assert seen.fence == 7
 

@@ -36,9 +36,9 @@ if TYPE_CHECKING:
 
 AAPL = Series("AAPL", "tiingo", Resolution.DAY)
 START = date(2024, 1, 2)
-OBSERVED_AT = 1_717_400_000
+OBSERVED_AT = 4_102_400_000
 KEY = "LOCK#AAPL#D#1W#2024-06-03"
-NOW = 1_717_426_800.0
+NOW = 4_102_444_800.0
 LIFE = 30.0
 NOTE = FailureNote("quota_exceeded", "The allowance is used up.", "Wait.", 61.5)
 

@@ -60,14 +60,20 @@ class ChunkName:
 
 @dataclass(frozen=True, eq=False)
 class Chunk:
-    """Sessions of one series and one cell, stored as one value; ``holding`` is never empty."""
+    """Sessions of one series and one cell, stored as one value; ``holding`` is never empty.
+
+    ``stored_name``: the name it was read under, so that it need not be worked out from the content again.
+    """
 
     series: Series
     holding: Holding
+    stored_name: ChunkName | None = None
 
     @cached_property
     def name(self) -> ChunkName:
         """The chunk's name; it depends on nothing but what the chunk holds."""
+        if self.stored_name is not None:
+            return self.stored_name
         digest = blake2b(digest_size=DIGEST_BYTES)
         for part in (self.holding.coverage, self.holding.candles, self.holding.actions):
             for column in part.columns():
