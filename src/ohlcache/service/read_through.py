@@ -22,11 +22,13 @@ from ohlcache.domain.errors import (
     VendorGarbage,
     VendorUnavailable,
 )
+from ohlcache.domain.freshness import last_due_day
 from ohlcache.domain.market_time import market_date
 from ohlcache.domain.plan import Need, due_sessions, missing_days, needs_of
-from ohlcache.domain.request import CUSTOM, CandleRequest
+from ohlcache.domain.request import CandleRequest, Range
 from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.series import Series
+from ohlcache.domain.span import Span
 from ohlcache.domain.ticker import normalise_ticker
 from ohlcache.ports import BreakerState, Level, Metric, QuotaState
 from ohlcache.service.covering import Covered, Coverer
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
 
     from ohlcache.domain.adjustment import Adjustment
     from ohlcache.domain.sessions import SessionTable
-    from ohlcache.domain.span import Span
     from ohlcache.ports import CandleVendor, Clock, Telemetry, TickerInfo
     from ohlcache.service.guarded_store import GuardedStore
     from ohlcache.service.memory_tier import MemoryStatistics, MemoryTier
@@ -374,13 +375,12 @@ class ReadThrough:
 
     async def _from_daily(self, request: CandleRequest, failure: VendorError) -> Served | None:
         """Return daily candles for an intraday request that nobody can answer, flagged as what they are."""
-        if request.range == CUSTOM:
-            daily = replace(request, resolution=Resolution.DAY, partial=False)
-        else:
-            # Dated anew: the newest daily session may be an older one, and a daily key must mean the daily span.
-            daily = self.parse(
-                request.ticker, range=request.range, resolution=Resolution.DAY, adjust=request.adjustment
-            )
+        span = request.span
+        if request.range == Range.DAY:
+            # The newest daily session may be an earlier one, and a daily key must mean the daily span.
+            newest = last_due_day(Resolution.DAY, self.calendar, self.as_of())
+            span = Span(min(span.start, newest or span.start), span.end)
+        daily = replace(request, resolution=Resolution.DAY, span=span, partial=False)
         try:
             served = await self.get(daily)
         except OhlcacheError:
@@ -388,7 +388,7 @@ class ReadThrough:
         message = f"Resolution {request.resolution} is not available at the moment; these are daily candles."
         answer = replace(
             served.answer,
-            request=replace(request, span=daily.span),
+            request=replace(request, span=span),
             fallback=Fallback(request.resolution, message),
             fresh_until=min(served.answer.fresh_until, self.clock.now() + 300),
             representations={},
