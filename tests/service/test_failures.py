@@ -330,3 +330,18 @@ async def test_nothing_private_is_told(cache: Callable[..., World]) -> None:
         assert "Traceback" not in text
         assert "/work" not in text
         assert ".py" not in text
+
+
+async def test_a_stale_forming_session_is_not_called_complete(cache: Callable[..., World]) -> None:
+    """T2, F3: minutes of this morning, given this afternoon because the vendor is down, name today as missing."""
+    world = cache("2024-06-03T15:00:00Z")
+    await world.ask(range="1W", resolution="5", adjust="none")
+    world.vendor.faults.set(Fault.SERVER_ERROR)
+    await world.clock.advance(3 * 3600)
+    served = await world.ask(range="1W", resolution="5", adjust="none")
+    certificate = served.answer.certificate
+    assert served.answer.stale
+    assert not certificate.complete
+    assert certificate.missing == ("2024-06-03",)
+    assert certificate.expected > certificate.count
+    assert certificate.forming == 18

@@ -58,7 +58,12 @@ def compose(
     days = part.candle_days()
     candles = adjust(part.candles, days, ledger.actions, adjustment)
     need = Need(Series(request.ticker, source.name, request.resolution), request.span)
-    certificate = _certify(need, part.coverage, len(candles), calendar, as_of)
+    current = part.coverage
+    if stale:
+        # What was forming when the vendor was last heard is no word on the session as it is due now.
+        current = current[(current.states != SessionState.FORMING) | current.valid(now, final_life_seconds)]
+    forming = int(part.coverage.counts[part.coverage.states == SessionState.FORMING].sum())
+    certificate = _certify(need, current, len(candles), forming, calendar, as_of)
     used = [part.coverage] if adjustment is Adjustment.NONE else [own.coverage, ledger.coverage]
     observed = [int(coverage.observed_at.max()) for coverage in used if len(coverage)]
     if stale:
@@ -82,7 +87,9 @@ def compose(
     )
 
 
-def _certify(need: Need, coverage: Coverage, count: int, calendar: SessionTable, as_of: float) -> Certificate:
+def _certify(
+    need: Need, coverage: Coverage, count: int, forming: int, calendar: SessionTable, as_of: float
+) -> Certificate:
     due = due_sessions(need, calendar, as_of)
     missing = missing_days(due, coverage)
     whole = due.candles_in_each(need.series.resolution)
@@ -91,12 +98,11 @@ def _certify(need: Need, coverage: Coverage, count: int, calendar: SessionTable,
     expected = int(whole[~known].sum())
     states = coverage.states[rows[known]]
     expected += int(_begun(whole[known], states, coverage.observed_at[rows[known]], due.opens[known], need).sum())
-    forming = coverage.states == SessionState.FORMING
     return Certificate(
         expected=expected,
         count=count,
         known_empty=int((np.isin(states, (SessionState.KNOWN_EMPTY, SessionState.UNLISTED))).sum()),
-        forming=int(coverage.counts[forming].sum()),
+        forming=forming,
         complete=not len(missing),
         missing=tuple(date.fromordinal(int(day)).isoformat() for day in missing),
         calendar_version=calendar.version,
