@@ -182,7 +182,7 @@ vendorTest('the vendor is down: the old chart stays with a word about it, and a 
   const before = (await chart.bars()).length;
   await vendor.always({ '5xx': 503 });
   const seen = watchOhlc(page);
-  await chart.byId('resolution-30').click();
+  await chart.byId('range-5Y').click();
   await expect(chart.byId('trouble-bar')).toContainText('The data vendor is down', { timeout: 25_000 });
   expect(seen).toHaveLength(4);
   expect((await chart.bars()).length).toBe(before);
@@ -191,6 +191,14 @@ vendorTest('the vendor is down: the old chart stays with a word about it, and a 
     await chart.byId('retry').click({ timeout: 1000 });
     await expect(chart.byId('trouble-bar')).toHaveCount(0, { timeout: 4000 });
   }).toPass({ timeout: 25_000 });
+  await chart.settled();
+});
+
+vendorTest('intraday candles that cannot be had: daily ones instead, and a word about it', async ({ page, vendor }) => {
+  const chart = await new ChartPage(page).open('/?ticker=MSFT&range=1M&resolution=D');
+  await vendor.always({ '5xx': 503 });
+  await chart.byId('resolution-30').click();
+  await expect(chart.byId('note-fallback')).toBeVisible();
   await chart.settled();
 });
 

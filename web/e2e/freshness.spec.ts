@@ -58,15 +58,15 @@ test('H26 offline on return: the chart stays, a banner, and back again', async (
 
 test('H22 a new session is there after a refresh', async ({ page }) => {
   test.setTimeout(90_000);
-  const monday = await new VendorStack().start('2024-06-04T15:00:00Z');
+  const monday = await new VendorStack().start('2024-06-04T22:00:00Z');
   let tuesday: VendorStack | undefined;
   try {
     const chart = await new ChartPage(page).open(`${monday.server.url}${MONTH}`);
     await expect(chart.byId('legend-date')).toHaveText('Tue, Jun 4, 2024');
     // The same server, a day later.
-    tuesday = await new VendorStack().start('2024-06-05T15:00:00Z');
+    tuesday = await new VendorStack().start('2024-06-05T22:00:00Z');
     await monday.server.kill();
-    await monday.server.start({ OHLCACHE_CLOCK: '2024-06-05T15:00:00Z', TIINGO_BASE_URL: tuesday.vendor.url });
+    await monday.server.start({ OHLCACHE_CLOCK: '2024-06-05T22:00:00Z', TIINGO_BASE_URL: tuesday.vendor.url });
     await chart.byId('refresh').click();
     await expect(chart.byId('legend-date')).toHaveText('Wed, Jun 5, 2024', { timeout: 15_000 });
   } finally {

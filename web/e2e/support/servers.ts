@@ -148,15 +148,15 @@ export class FakeVendor {
   }
 }
 
-/** Eleven in the morning in New York, on a session: the newest candle is forming. */
-export const SESSION_CLOCK = '2024-06-05T15:00:00Z';
+/** Six in the evening in New York: the session's candle is there and not yet final. */
+export const EVENING_CLOCK = '2024-06-05T22:00:00Z';
 
 /** A server whose vendor is the fake. */
 export class VendorStack {
   readonly vendor = new FakeVendor();
   server = new OhlcacheServer({});
 
-  async start(clock = SESSION_CLOCK, more: Record<string, string> = {}): Promise<this> {
+  async start(clock = EVENING_CLOCK, more: Record<string, string> = {}): Promise<this> {
     await this.vendor.start(clock);
     this.server = await new OhlcacheServer({
       OHLCACHE_SOURCE: 'tiingo',

@@ -63,7 +63,7 @@ async function startHost(display: string, inspectorPort: number): Promise<ChildP
     },
   });
   await new Promise<void>((resolve, reject) => {
-    host.stdout?.once('data', () => {
+    host.stdout.once('data', () => {
       resolve();
     });
     host.once('exit', (code) => {

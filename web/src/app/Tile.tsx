@@ -27,13 +27,13 @@ interface TileProps {
   active: boolean;
   theme: string;
   formats: Formats;
-  onActivate(this: void): void;
-  onRemove(this: void): void;
-  onTicker(this: void, ticker: string): void;
-  onPartial(this: void): void;
-  onFiner(this: void): void;
-  onMonth(this: void): void;
-  onKnown(this: void, ticker: string): void;
+  onActivate: () => void;
+  onRemove: () => void;
+  onTicker: (ticker: string) => void;
+  onPartial: () => void;
+  onFiner: () => void;
+  onMonth: () => void;
+  onKnown: (ticker: string) => void;
 }
 
 /** One ticker: its name and price, where its candles come from, and the chart or why there is none. */
@@ -206,7 +206,7 @@ function Body(props: TileProps & { candles: Candles; summary: string }) {
   );
 }
 
-function Empty({ request, known, onMonth }: { request: OhlcRequest; known: number; onMonth(this: void): void }) {
+function Empty({ request, known, onMonth }: { request: OhlcRequest; known: number; onMonth: () => void }) {
   return (
     <div className="trouble" data-testid="empty" role="status">
       <h2>No candles in this span</h2>

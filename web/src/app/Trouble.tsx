@@ -14,9 +14,9 @@ interface TroubleProps {
   error: Error;
   ticker: string;
   hasKey: boolean;
-  onRetry(this: void): void;
-  onTicker(this: void, ticker: string): void;
-  onPartial(this: void): void;
+  onRetry: () => void;
+  onTicker: (ticker: string) => void;
+  onPartial: () => void;
 }
 
 /** What went wrong, in the place of the chart: what it is, and what to do about it. */
@@ -52,7 +52,7 @@ export function Trouble({ error, ticker, hasKey, onRetry, onTicker, onPartial }:
 }
 
 /** The same in one line, above a chart that stays on screen. */
-export function TroubleBar({ error, ticker, shown, onRetry }: { error: Error; ticker: string; shown: string; onRetry(this: void): void }) {
+export function TroubleBar({ error, ticker, shown, onRetry }: { error: Error; ticker: string; shown: string; onRetry: () => void }) {
   const { title, text } = wording(error, ticker);
   return (
     <div className="trouble-bar" role="alert" data-testid="trouble-bar" data-code={error instanceof ApiError ? error.body.code : 'unreachable'}>
@@ -113,7 +113,7 @@ function Wait({ error }: { error: Error }) {
   );
 }
 
-function Known({ onTicker }: { onTicker(this: void, ticker: string): void }) {
+function Known({ onTicker }: { onTicker: (ticker: string) => void }) {
   const { data } = useQuery(tickersQuery(''));
   if (data === undefined || data.length === 0) return null;
   return (

@@ -1,14 +1,14 @@
 import './access.css';
 
-import { type FormEvent, useState } from 'react';
+import { type SubmitEvent, useState } from 'react';
 
 import { giveKey } from '../../api/accessKey';
 
 /** Asks for the API key that the server wants. */
-export function KeyBox({ refused, onGiven }: { refused: boolean; onGiven(this: void): void }) {
+export function KeyBox({ refused, onGiven }: { refused: boolean; onGiven: () => void }) {
   const [key, setKey] = useState('');
   const [keep, setKeep] = useState(false);
-  const submit = (event: FormEvent): void => {
+  const submit = (event: SubmitEvent): void => {
     event.preventDefault();
     if (key.trim() === '') return;
     giveKey(key.trim(), keep);

@@ -21,7 +21,7 @@ export interface ChartProps {
   theme: string;
   formats: Formats;
   dimmed: boolean;
-  onOlderWanted(this: void): void;
+  onOlderWanted: () => void;
 }
 
 /** Where tests and curious readers find the chart of an element. */

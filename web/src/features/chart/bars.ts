@@ -29,7 +29,7 @@ export function barsOf(pages: readonly Answer[]): Bars {
     const formingFrom = candles.date.length - page.forming;
     for (let index = 0; index < candles.date.length; index += 1) {
       const bar = barAt(candles, index, index >= formingFrom);
-      while (bars.length > 0 && (bars[bars.length - 1] as Bar).time >= bar.time) bars.pop();
+      while ((bars.at(-1)?.time ?? -Infinity) >= bar.time) bars.pop();
       bars.push(bar);
     }
   }
@@ -59,7 +59,7 @@ export function indexAt(bars: readonly Bar[], time: number): number {
   let [low, high] = [0, bars.length - 1];
   while (low <= high) {
     const middle = (low + high) >> 1;
-    const found = (bars[middle] as Bar).time;
+    const found = bars[middle]?.time ?? NaN;
     if (found === time) return middle;
     if (found < time) low = middle + 1;
     else high = middle - 1;

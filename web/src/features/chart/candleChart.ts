@@ -11,7 +11,6 @@ import {
   type IChartApi,
   type ISeriesApi,
   LineStyle,
-  type Logical,
   type MouseEventParams,
   TickMarkType,
   type Time,
@@ -56,6 +55,7 @@ export class CandleChart {
   #palette: Palette;
   /** Until when a change of the view is the reader's own doing; the library reports every change alike. */
   #drivenUntil = 0;
+  #lastRange: LogicalRange | null = null;
   #hoverFromCode = false;
 
   constructor(
@@ -108,8 +108,12 @@ export class CandleChart {
   /** Show `data`; `fit` puts all of it on screen, otherwise the view stays where it is. */
   show(data: Bars, fit: boolean): void {
     const before = this.#data;
+    const { target } = this.#glide;
+    const toEverything = target !== null && target.from === this.#everything().from;
     this.#data = data;
-    this.#glide.stop();
+    if (fit) this.#glide.stop();
+    else if (toEverything) this.reset();
+    else this.#glide.shift(Math.max(0, indexAt(data.bars, before.bars[0]?.time ?? NaN)));
     this.api.applyOptions({ timeScale: { timeVisible: data.intraday } });
     this.#candles.applyOptions({
       priceFormat: { type: 'custom', minMove: 10 ** -data.decimals, formatter: this.#price },
@@ -168,8 +172,9 @@ export class CandleChart {
     const last = Math.min(bars.length - 1, Math.floor(range?.to ?? bars.length - 1));
     const from = this.hovered.get() === null ? last - Math.min(0, candles) : this.#hoveredIndex();
     const index = Math.max(0, Math.min(bars.length - 1, from + candles));
-    this.point((bars[index] as Bar).time);
-    this.listener.onHover((bars[index] as Bar).time);
+    const time = bars[index]?.time ?? null;
+    this.point(time);
+    this.listener.onHover(time);
     if (range === null) return;
     if (index < range.from + 1) this.#glideTo({ from: index - 1, to: index - 1 + (range.to - range.from) });
     if (index > range.to - 1) this.#glideTo({ from: index + 1 - (range.to - range.from), to: index + 1 });
@@ -191,7 +196,8 @@ export class CandleChart {
     const followed = { from: range.from + shift, to: range.to + shift };
     this.#drivenUntil = 0;
     this.#setRange(followed);
-    this.#askForOlder(followed);
+    this.#askForOlder(followed, this.#lastRange);
+    this.#lastRange = followed;
   }
 
   readonly #onHand = (event: Event): void => {
@@ -214,17 +220,19 @@ export class CandleChart {
     if (range === null) return;
     this.container.dataset['from'] = range.from.toFixed(2);
     this.container.dataset['to'] = range.to.toFixed(2);
+    const last = this.#lastRange;
+    this.#lastRange = range;
     if (this.#glide.target === null && performance.now() > this.#drivenUntil) return;
     this.listener.onView(range, this.#data.bars.length);
-    this.#askForOlder(range);
+    this.#askForOlder(range, last);
   };
 
-  #askForOlder(range: LogicalRange): void {
+  /** Older candles cost a vendor call: only a view that leaves the first candle behind, or pans towards it, asks. */
+  #askForOlder(range: LogicalRange, last: LogicalRange | null): void {
     if (this.#data.bars.length === 0) return;
-    // A whole view at rest begins at the first candle: only a view beyond it, or close to it while zoomed in, asks.
-    const all = this.#everything();
-    const zoomedIn = range.to - range.from < (all.to - all.from) * 0.9;
-    const edge = zoomedIn ? (range.to - range.from) * OLDER_WITHIN_SCREENS : all.from - 1;
+    const width = range.to - range.from;
+    const panned = last !== null && range.from < last.from && Math.abs(last.to - last.from - width) < width * 0.01;
+    const edge = panned ? width * OLDER_WITHIN_SCREENS : this.#everything().from - 1;
     if (range.from < edge) this.listener.onOlderWanted();
   }
 
@@ -240,7 +248,7 @@ export class CandleChart {
   }
 
   #setRange(range: LogicalRange): void {
-    this.api.timeScale().setVisibleLogicalRange({ from: range.from as Logical, to: range.to as Logical });
+    this.api.timeScale().setVisibleLogicalRange({ from: range.from, to: range.to });
   }
 
   #glideTo(end: LogicalRange): void {

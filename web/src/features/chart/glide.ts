@@ -20,6 +20,7 @@ export function glideAt(start: LogicalRange, end: LogicalRange, elapsedMs: numbe
 
 export class Glide {
   #frame = 0;
+  #start: LogicalRange | null = null;
   #target: LogicalRange | null = null;
 
   constructor(
@@ -34,40 +35,41 @@ export class Glide {
 
   to(start: LogicalRange, end: LogicalRange): void {
     cancelAnimationFrame(this.#frame);
-    if (matchMedia('(prefers-reduced-motion: reduce)').matches) {
-      this.#finish(end);
-      return;
-    }
+    this.#start = start;
     this.#target = end;
     this.moving(true);
-    let began: number | null = null;
-    const step = (now: number): void => {
-      began ??= now;
-      const elapsed = now - began;
-      if (elapsed >= GLIDE_MS) {
-        this.#finish(end);
-        return;
-      }
-      this.apply(glideAt(start, end, elapsed));
-      this.#frame = requestAnimationFrame(step);
+    const still = matchMedia('(prefers-reduced-motion: reduce)').matches;
+    const began = performance.now() - (still ? GLIDE_MS : 0);
+    const step = (): void => {
+      if (this.#start === null || this.#target === null) return;
+      const elapsed = performance.now() - began;
+      this.apply(glideAt(this.#start, this.#target, elapsed));
+      if (elapsed >= GLIDE_MS) this.#finish();
+      else this.#frame = requestAnimationFrame(step);
     };
-    this.#frame = requestAnimationFrame(step);
+    if (still) step();
+    else this.#frame = requestAnimationFrame(step);
+  }
+
+  /** Candles were put before the others: the same view has other numbers now. */
+  shift(by: number): void {
+    if (this.#start === null || this.#target === null) return;
+    this.#start = { from: this.#start.from + by, to: this.#start.to + by };
+    this.#target = { from: this.#target.from + by, to: this.#target.to + by };
   }
 
   stop(): void {
     cancelAnimationFrame(this.#frame);
     if (this.#target !== null) this.moving(false);
+    this.#start = null;
     this.#target = null;
   }
 
-  #finish(end: LogicalRange): void {
-    this.#target = end;
-    this.apply(end);
+  #finish(): void {
     // The chart tells of the last move in the next frame; until then it still is this glide's.
     this.#frame = requestAnimationFrame(() => {
       this.#frame = requestAnimationFrame(() => {
-        this.#target = null;
-        this.moving(false);
+        this.stop();
       });
     });
   }

@@ -1,7 +1,7 @@
 /** The candles of one chart: the answer asked for, older ones panned to, and what stays on screen meanwhile. */
 
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query';
-import { useCallback, useEffect, useMemo, useRef } from 'react';
+import { useCallback, useMemo, useState } from 'react';
 
 import { type Answer, type OhlcRequest, ohlcQuery, olderQuery } from '../../api/ohlc';
 import { type Bars, barsOf } from './bars';
@@ -20,22 +20,18 @@ export interface Candles {
   olderError: Error | null;
   /** Names what is on screen, for the view. */
   viewKey: string;
-  retry(this: void): void;
-  loadOlder(this: void): void;
+  retry: () => void;
+  loadOlder: () => void;
 }
 
 const NO_PAGES: Answer[] = [];
 
 export function useCandles(request: OhlcRequest): Candles {
   const base = useQuery({ ...ohlcQuery(request), placeholderData: keepPreviousData });
-  const lastGood = useRef<Answer | undefined>(undefined);
   const own = base.isPlaceholderData ? undefined : base.data;
-  useEffect(() => {
-    if (own !== undefined) lastGood.current = own;
-  }, [own]);
-
-  // eslint-disable-next-line react-hooks/refs -- the last good answer only stands in while nothing newer is there
-  const kept = base.data ?? lastGood.current;
+  const [lastGood, setLastGood] = useState(own);
+  if (own !== undefined && own !== lastGood) setLastGood(own);
+  const kept = base.data ?? lastGood;
   // A failed request keeps the chart of the same ticker; another ticker's chart under this one's name would lie.
   const answer = own ?? (base.error !== null && kept?.ticker !== request.ticker ? undefined : kept);
 

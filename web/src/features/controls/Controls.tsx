@@ -23,9 +23,9 @@ interface ControlsProps {
   resolution: Resolution;
   adjust: Adjustment | null;
   status: Status | undefined;
-  onRange(this: void, range: RangeName): void;
-  onResolution(this: void, resolution: Resolution): void;
-  onAdjust(this: void, adjust: Adjustment): void;
+  onRange: (range: RangeName) => void;
+  onResolution: (resolution: Resolution) => void;
+  onAdjust: (adjust: Adjustment) => void;
 }
 
 /** Range, resolution, adjustment. */

@@ -15,8 +15,8 @@ export interface ShortcutGroup {
 interface HelpSheetProps {
   groups: readonly ShortcutGroup[];
   enabled: boolean;
-  onEnabled(this: void, enabled: boolean): void;
-  onClose(this: void): void;
+  onEnabled: (enabled: boolean) => void;
+  onClose: () => void;
 }
 
 /** Every shortcut, and a switch for those who want none. */

@@ -13,7 +13,7 @@ interface InsideProps {
   ticker: string;
   resolution: Resolution;
   formats: Formats;
-  onClose(this: void): void;
+  onClose: () => void;
 }
 
 /** The cache made visible: what it saved, what is left, what it holds of the ticker on screen. */

@@ -11,8 +11,8 @@ interface TickerSearchProps {
   /** Whether the choice is added beside the charts on screen instead of replacing one. */
   adding: boolean;
   input: RefObject<HTMLInputElement | null>;
-  onChoose(this: void, ticker: string): void;
-  onLeave(this: void): void;
+  onChoose: (ticker: string) => void;
+  onLeave: () => void;
 }
 
 interface Suggestion extends TickerInfo {

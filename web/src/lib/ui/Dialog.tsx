@@ -7,7 +7,7 @@ import { Icon } from './Icon';
 interface DialogProps {
   title: string;
   testid: string;
-  onClose(this: void): void;
+  onClose: () => void;
   children: ReactNode;
 }
 

@@ -5,7 +5,7 @@ import { useId, useRef, useState } from 'react';
 export interface Choice<T extends string> {
   value: T;
   label: string;
-  /** What a screen reader and the tooltip say. */
+  /** The label in full: the tooltip, and what a screen reader adds. */
   name: string;
   /** Why it cannot be chosen now; null when it can. */
   refusal: string | null;
@@ -16,7 +16,7 @@ interface SegmentedProps<T extends string> {
   testid: string;
   value: T | null;
   choices: readonly Choice<T>[];
-  onChoose(this: void, value: T): void;
+  onChoose: (value: T) => void;
 }
 
 /** One choice of several. What cannot be chosen stays in place and says why when it is pointed at or tried. */
@@ -39,7 +39,6 @@ export function Segmented<T extends string>({ label, testid, value, choices, onC
             data-testid={`${testid}-${choice.value}`}
             aria-pressed={choice.value === value}
             aria-disabled={refused}
-            aria-label={choice.name}
             aria-describedby={refused && explained === choice.value ? hint : undefined}
             title={refused ? undefined : choice.name}
             onPointerEnter={explain}
