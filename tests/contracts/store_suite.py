@@ -295,29 +295,6 @@ class StoreContract:
         for chunk in await engine.store.read(AAPL, span("2024-01-02", "2024-01-03"), strongly=True):
             assert not chunk.holding.coverage.valid(NOW, 0).any()
 
-    async def test_a_corrupt_chunk_is_ignored_and_counted(self, engine: Engine) -> None:
-        """What cannot be decoded is left out of a read and counted; the sound chunks beside it are read."""
-        if engine.corrupt is None:
-            pytest.skip("this engine stores no bytes")
-        sound, spoilt = chunk_of(), chunk_of(first=date(2024, 2, 5))
-        await engine.store.write([sound, spoilt])
-        await engine.corrupt(spoilt)
-        assert names(await engine.store.read(AAPL, YEAR, strongly=True)) == names([sound])
-        assert engine.telemetry.total(Metric.CORRUPT_CHUNKS) == 1
-        assert len(engine.telemetry.lines) == 1
-
-    async def test_a_corrupt_chunk_is_mended_by_writing_it_again(self, engine: Engine) -> None:
-        """Fetched anew, the same chunk is read again."""
-        if engine.corrupt is None:
-            pytest.skip("this engine stores no bytes")
-        chunk = chunk_of()
-        await engine.store.write([chunk])
-        await engine.corrupt(chunk)
-        assert list(await engine.store.read(AAPL, YEAR, strongly=True)) == []
-        await engine.store.write([chunk])
-        (read,) = await engine.other.read(AAPL, YEAR, strongly=True)
-        assert same(read, chunk)
-
     async def test_concurrent_writers_lose_nothing(self, engine: Engine) -> None:
         """Two instances that write overlapping chunks of one cell at once keep both, whole (D6)."""
         mine = [chunk_of(first=START + timedelta(days=7 * week), sessions=8) for week in range(12)]
@@ -568,3 +545,29 @@ async def acquired(leases: LeaseTable, holder: str) -> Lease:
     lease = await leases.acquire(KEY, holder, now=NOW, life_seconds=LIFE)
     assert isinstance(lease, Lease)
     return lease
+
+
+@pytest.mark.asyncio
+class StoredBytesContract:
+    """Facts about stores that keep chunks as bytes, which something else may spoil."""
+
+    async def test_a_corrupt_chunk_is_ignored_and_counted(self, engine: Engine) -> None:
+        """What cannot be decoded is left out of a read and counted; the sound chunks beside it are read."""
+        assert engine.corrupt is not None
+        sound, spoilt = chunk_of(), chunk_of(first=date(2024, 2, 5))
+        await engine.store.write([sound, spoilt])
+        await engine.corrupt(spoilt)
+        assert names(await engine.store.read(AAPL, YEAR, strongly=True)) == names([sound])
+        assert engine.telemetry.total(Metric.CORRUPT_CHUNKS) == 1
+        assert len(engine.telemetry.lines) == 1
+
+    async def test_a_corrupt_chunk_is_mended_by_writing_it_again(self, engine: Engine) -> None:
+        """Fetched anew, the same chunk is read again."""
+        assert engine.corrupt is not None
+        chunk = chunk_of()
+        await engine.store.write([chunk])
+        await engine.corrupt(chunk)
+        assert list(await engine.store.read(AAPL, YEAR, strongly=True)) == []
+        await engine.store.write([chunk])
+        (read,) = await engine.other.read(AAPL, YEAR, strongly=True)
+        assert same(read, chunk)

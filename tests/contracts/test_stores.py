@@ -6,9 +6,10 @@ import sqlite3
 from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING
 
+import pytest
 import pytest_asyncio
 
-from contracts.store_suite import NOW, Engine, EngineFactory, StoreContract
+from contracts.store_suite import NOW, Engine, EngineFactory, StoreContract, StoredBytesContract
 from ohlcache.adapters.stores.memory import MemoryStore
 from ohlcache.adapters.stores.sqlite import SqliteStore
 from ohlcache.testing.clock import FakeClock
@@ -17,8 +18,6 @@ from ohlcache.testing.telemetry import RecordingTelemetry
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
-
-    import pytest
 
     from ohlcache.domain.chunks import Chunk
 
@@ -61,3 +60,8 @@ async def engine(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 
 class TestStores(StoreContract):
     """All facts, on every engine of the registry."""
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+class TestStoredBytes(StoredBytesContract):
+    """Facts about bytes; the memory store keeps none."""
