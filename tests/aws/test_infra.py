@@ -218,7 +218,9 @@ def test_the_deploy_guide_has_at_most_ten_commands() -> None:
     deploy, _, back = guide.partition("## Rolling back")
     commands = [
         line
-        for block in re.findall(r"```sh\n(.*?)```", deploy.partition("## Deploying")[2].partition("\n## ")[0], re.DOTALL)
+        for block in re.findall(
+            r"```sh\n(.*?)```", deploy.partition("## Deploying")[2].partition("\n## ")[0], re.DOTALL
+        )
         for line in block.replace("\\\n", " ").splitlines()
         if line.strip() and not line.startswith("#")
     ]

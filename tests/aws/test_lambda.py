@@ -236,3 +236,21 @@ def test_compressed_answers_arrive_whole(table: Table) -> None:
         assert packed.headers["content-encoding"] == "gzip"
         assert packed.body["isBase64Encoded"] is True
         assert json.loads(gzip.decompress(base64.b64decode(packed.body["body"]))) == plain.json()
+
+
+def test_the_start_imports_nothing_that_a_hit_does_not_need() -> None:
+    """Lean: no HTTP client, no server, no terminal, no tracing before somebody needs them."""
+    import subprocess
+    import sys
+
+    unwanted = ("aiohttp", "uvicorn", "uvloop", "httptools", "typer", "rich", "aws_xray_sdk", "pandas", "pyarrow")
+    code = f"import sys, ohlcache.aws.handler; sys.exit(' '.join(m for m in {unwanted} if m in sys.modules) or 0)"
+    settings = environment(Table("none", "ohlcache-none", REGION, "http://127.0.0.1:9"))
+    settings |= {
+        "OHLCACHE_SOURCE": "tiingo",
+        "TIINGO_API_KEY": "k" * 20,
+        "PATH": "",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+    done = subprocess.run([sys.executable, "-c", code], env=settings, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
