@@ -137,8 +137,8 @@ MUTANTS = (
     Mutant(
         "a lease is never given back",
         "service/covering.py",
-        "                await self.store.release(lease,",
-        "                _ = (lease,",
+        "            if lease is not None:\n                await self.store.release(",
+        "            if lease is not None and failure is not None:\n                await self.store.release(",
     ),
     Mutant(
         "what was fetched is not written",
@@ -215,8 +215,8 @@ MUTANTS = (
     Mutant(
         "a daily stand-in is kept under another span's key",
         "service/read_through.py",
-        "        if request.range == CUSTOM:\n            daily",
-        "        if request.range:\n            daily",
+        "            span = Span(min(span.start, newest or span.start), span.end)\n",
+        "            assert newest\n",
         ("-m", "tests.simulation", "--seeds", "0:400", "--steps", "14"),
     ),
     Mutant(

@@ -40,7 +40,9 @@ def mutated(mutant: Mutant, text: str) -> str:
     """Return ``text`` with the fault in it."""
     if text.count(mutant.old) != 1:
         raise StaleMutant(f"{mutant.name}: {mutant.old!r} occurs {text.count(mutant.old)} times in {mutant.path}")
-    return text.replace(mutant.old, mutant.new)
+    changed = text.replace(mutant.old, mutant.new)
+    compile(changed, mutant.path, "exec")  # what is no Python would be "caught" by anything
+    return changed
 
 
 def source_of(mutant: Mutant) -> str:

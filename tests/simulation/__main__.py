@@ -44,7 +44,16 @@ class Tally:
         if isinstance(report, str):
             self.failures.append(report)
             return
-        for name in ("steps", "requests", "answers", "complete", "refusals", "vendor_calls", "store_operations", "turns"):
+        for name in (
+            "steps",
+            "requests",
+            "answers",
+            "complete",
+            "refusals",
+            "vendor_calls",
+            "store_operations",
+            "turns",
+        ):
             self.counts[name] += getattr(report, name)
         self.faults.update(report.faults)
         self.longest_seconds = max(self.longest_seconds, report.longest_seconds)
@@ -93,7 +102,7 @@ def run_seeds(seeds: list[int], steps: int) -> list[Report | str]:
     for seed in seeds:
         try:
             results.append(simulate(seed, steps))
-        except SimulationFailed as exc:  # noqa: PERF203 - one seed's failure is another's business
+        except SimulationFailed as exc:
             results.append(str(exc))
     return results
 

@@ -46,6 +46,7 @@ SLACK_SECONDS = 2.0
 WAIT_BEFORE_DISPLACING_SECONDS = 3.0
 WAIT_BEFORE_GOING_ON_SECONDS = 6.0
 LEASE_SECONDS = 29.0
+INSTANT_SECONDS = 1e-3
 UNSETTLED_SESSIONS_MAX = 10
 LEDGERS_MAX = 128
 BUDGET_SECONDS = 90.0
@@ -63,13 +64,20 @@ class Fetch:
     key: str
     lease: Lease | None = None
     store_failed: bool = False
-    taken_at: dict[int, float] = field(default_factory=dict)
-    """When this fetch first heard of each fence of another holder."""
+    taken_at: dict[int, tuple[float, float]] = field(default_factory=dict)
+    """When this fetch first heard of each fence of another holder, truly and by its own clock."""
     read: Sequence[Chunk] | None = None
     """What a strongly consistent read showed after the lease was won."""
     spans: list[Span] = field(default_factory=list)
     told_failure: bool = False
     """Whether it has been told that the holder it waited for gave up."""
+
+    def waited(self, fence: int) -> float:
+        """Return for how long it has known the holder with ``fence``; a clock that is set makes it seem longer."""
+        if fence not in self.taken_at:
+            return 0.0
+        truly, seemingly = self.taken_at[fence]
+        return max(self.node.loop.time() - truly, self.node.clock.now() - seemingly)
 
 
 @dataclass(slots=True, eq=False)
@@ -108,6 +116,7 @@ class Checks:
     under_way: list[Call] = field(default_factory=list)
     checked: set[tuple[Series, str]] = field(default_factory=set)
     held: dict[tuple[str, int], HeldLease] = field(default_factory=dict)
+    fences: dict[str, int] = field(default_factory=dict)
     answers: int = 0
     complete_answers: int = 0
     refusals: int = 0
@@ -116,45 +125,46 @@ class Checks:
     # --- leases --------------------------------------------------------------------------------------------------
 
     def acquiring(self, node: Node, key: str, displacing: int | None) -> Fetch:
-        """A node asks for a lease: it displaces a holder only after having waited for it."""
+        """Check that a node that asks for a lease displaces a holder only after having waited for it."""
         fetch = FETCH.get()
         if fetch is None or fetch.key != key or fetch.node is not node:
             fetch = Fetch(node, key)
             FETCH.set(fetch)
         if displacing is not None:
-            heard_at = fetch.taken_at.get(displacing)
-            if heard_at is None or self.loop.time() < heard_at + WAIT_BEFORE_DISPLACING_SECONDS - 1e-3:
-                raise Violation(f"{node.name} displaces fence {displacing} of {key} after {self.loop.time() - (heard_at or 0.0):.4f} s")
+            waited = fetch.waited(displacing)
+            if waited < WAIT_BEFORE_DISPLACING_SECONDS - INSTANT_SECONDS:
+                raise Violation(f"{node.name} displaces fence {displacing} of {key} after {waited:.4f} s")
         return fetch
 
     def acquired(self, node: Node, fetch: Fetch, got: Lease | LeaseTaken, displacing: int | None) -> None:
-        """A node has heard who has the lease: one at a time, and each with a higher fence."""
+        """Check what a node hears of a lease: one holder at a time, each with a higher fence than the last."""
         now = self.loop.time()
         if not isinstance(got, Lease):
-            fetch.taken_at.setdefault(got.fence, now)
+            fetch.taken_at.setdefault(got.fence, (now, node.clock.now()))
             return
+        if got.fence <= self.fences.get(got.key, 0):
+            raise Violation(f"{node.name} got {got.key} with fence {got.fence} after {self.fences[got.key]}")
+        self.fences[got.key] = got.fence
         for (key, fence), held in list(self.held.items()):
             if key != got.key:
                 continue
             expired = now + self.skew_spread_seconds >= held.since + LEASE_SECONDS
             if fence == displacing or held.node.life != held.life or expired:
                 del self.held[key, fence]
-            elif fence >= got.fence:
-                raise Violation(f"{node.name} got {key} with fence {got.fence} after {fence}")
             else:
                 raise Violation(f"{node.name} got {key} while {held.node.name} had it")
         fetch.lease, fetch.read = got, None
         self.held[got.key, got.fence] = HeldLease(node, node.life, now)
 
     def releasing(self, node: Node, lease: Lease) -> None:
-        """A node gives a lease back: its own."""
+        """Check that the lease that a node gives back is its own."""
         fetch = FETCH.get()
         if fetch is None or fetch.lease is not lease:
             raise Violation(f"{node.name} releases a lease of {lease.key} that it does not have")
         self.held.pop((lease.key, lease.fence), None)
 
     def looked(self, taken: LeaseTaken | None) -> None:
-        """A node that waits has looked at who has the lease."""
+        """Note what a node that waits has seen."""
         fetch = FETCH.get()
         if fetch is not None and taken is not None and taken.failure is not None and taken.fence >= min(fetch.taken_at):
             fetch.told_failure = True
@@ -171,13 +181,13 @@ class Checks:
                 raise Violation(f"{node.name} never gave back {key}")
 
     def read_strongly(self, node: Node, series: Series, chunks: Sequence[Chunk]) -> None:
-        """A strongly consistent read came back."""
+        """Note a strongly consistent read."""
         fetch = FETCH.get()
         if fetch is not None and fetch.lease is not None:
             fetch.read = chunks
 
     def store_failed(self, node: Node, what: str, *, strongly: bool) -> None:
-        """A node was told that the store failed."""
+        """Note that a node was told that the store failed."""
         fetch = FETCH.get()
         if fetch is not None:
             fetch.store_failed = True
@@ -185,7 +195,7 @@ class Checks:
     # --- vendor calls --------------------------------------------------------------------------------------------
 
     def calling(self, node: Node, series: Series, span: Span) -> Call:
-        """A node is about to call the vendor: it must have the right to, and a reason."""
+        """Check that a node that is about to call the vendor has the right to, and a reason."""
         now = self.loop.time()
         ask, fetch = ASK.get(), FETCH.get()
         if ask is not None and series in ask.refused_series:
@@ -193,8 +203,8 @@ class Checks:
         broken = node.breaker.state.state != "closed" or now < node.breaker_closed_at + BUDGET_SECONDS
         excused = broken or (fetch is not None and fetch.store_failed)
         if fetch is None or fetch.lease is None:
-            waited = fetch is not None and fetch.taken_at and min(fetch.taken_at.values())
-            long_enough = bool(waited) and now >= float(waited) + WAIT_BEFORE_GOING_ON_SECONDS - 1e-3
+            waited = max(map(fetch.waited, fetch.taken_at), default=0.0) if fetch is not None else 0.0
+            long_enough = waited >= WAIT_BEFORE_GOING_ON_SECONDS - INSTANT_SECONDS
             if not (excused or long_enough):
                 raise Violation(f"{node.name} asks for {series} {span} without a lease: {fetch}")
         elif not excused:
@@ -213,13 +223,13 @@ class Checks:
         return call
 
     def called(self, node: Node, call: Call, failure: OhlcacheError | None) -> None:
-        """A call was answered."""
+        """Note the answer to a call."""
         ask = ASK.get()
         if isinstance(failure, QuotaExceeded) and ask is not None:
             ask.refused_series.add(call.series)
 
     def ended(self, call: Call) -> None:
-        """A call is over."""
+        """Note the end of a call."""
         self.under_way.remove(call)
 
     def _needed(self, node: Node, fetch: Fetch, series: Series, span: Span) -> None:
@@ -267,7 +277,7 @@ class Checks:
     # --- what is written -----------------------------------------------------------------------------------------
 
     def written(self, chunk: Chunk, now: float) -> None:
-        """A chunk is about to be kept: everything it says must be true, for good where it says so."""
+        """Check that everything is true that a chunk says, for good where it says so."""
         mark = (chunk.series, str(chunk.name))
         if mark in self.checked:
             return
@@ -305,10 +315,9 @@ class Checks:
             published = truth.published_at(series.ticker, day, series.resolution)
             if published < observed - spread:
                 raise Violation(f"{series} day {day} is stored as known to be empty, and the market had it")
-        if state == SessionState.UNLISTED:
-            # A halted session beside the listing is called unlisted, too: it has no candle and never will have.
-            if truth.published_at(series.ticker, day, series.resolution) <= now:
-                raise Violation(f"{series} day {day} is stored as not yet listed, and it was")
+        # A halted session beside the listing is called unlisted, too: it has no candle and never will have.
+        if state == SessionState.UNLISTED and truth.published_at(series.ticker, day, series.resolution) <= now:
+            raise Violation(f"{series} day {day} is stored as not yet listed, and it was")
 
     def _true_actions(self, chunk: Chunk) -> None:
         coverage, actions = chunk.holding.coverage, chunk.holding.actions
@@ -329,14 +338,13 @@ class Checks:
     # --- answers -------------------------------------------------------------------------------------------------
 
     def refused(self, node: Node, ask: Ask, failure: OhlcacheError, since: float) -> None:
-        """A request ended in an error: only for what the vendor did, and in time."""
+        """Check that an error was the vendor's doing, and came in time."""
         self.refusals += 1
         self._in_time(node, ask)
         if isinstance(failure, StoreError):
             raise Violation(f"a store failure reached a caller: {failure.message}")
-        if isinstance(failure, TickerNotFound) != (ask.what["ticker"] == UNKNOWN_TICKER):
-            if isinstance(failure, TickerNotFound):
-                raise Violation(f"{ask.what} is answered with: {failure.message}")
+        if isinstance(failure, TickerNotFound) and ask.what["ticker"] != UNKNOWN_TICKER:
+            raise Violation(f"{ask.what} is answered with: {failure.message}")
         if not isinstance(failure, TickerNotFound) and self.vendor.failed_at < since and not self._was_cut_off(since):
             raise Violation(f"{ask.what} failed though the vendor did not: {failure!r}")
 
@@ -345,7 +353,7 @@ class Checks:
         return bool(self.weather.struck[Kind.VENDOR_EMPTY] or self.weather.struck[Kind.VENDOR_CAP])
 
     def answered(self, node: Node, ask: Ask, request: CandleRequest, served: Served, since: float) -> None:
-        """A request was answered: the answer must be true.
+        """Check that an answer is true.
 
         ``since``: when the oldest request began that was under way in the node; nothing in the answer was read before
         or, from the memory tier, was not fresh then.
@@ -393,13 +401,16 @@ class Checks:
             raise Violation(f"{name}: candles of other days")
         first, last = request.span.start.toordinal(), request.span.end.toordinal()
         sessions = self.truth.sessions_between(first, last)
-        distinct, starts = np.unique(days, return_index=True)
-        if not set(distinct.tolist()) <= set(sessions):
+        if not set(days.tolist()) <= set(sessions):
             raise Violation(f"{name}: a candle outside of every session")
-        if answer.resolution is Resolution.DAY:
-            if bool((candles.time % 86_400 != 0).any()):
-                raise Violation(f"{name}: a daily candle that is not dated by midnight UTC")
-            return
+        if answer.resolution is not Resolution.DAY:
+            self._within_hours(name, answer)
+        elif bool((candles.time % 86_400 != 0).any()):
+            raise Violation(f"{name}: a daily candle that is not dated by midnight UTC")
+
+    def _within_hours(self, name: str, answer: Answer) -> None:
+        candles, days = answer.candles, answer.days
+        distinct, starts = np.unique(days, return_index=True)
         ends = [*starts[1:].tolist(), len(days)]
         for day, low, high in zip(distinct.tolist(), starts.tolist(), ends, strict=True):
             if candles.time[low] < self.truth.opens_at(day) or candles.time[high - 1] >= self.truth.closes_at(day):
@@ -447,9 +458,7 @@ class _AnswerCheck:
             missing = sorted(set(wanted_days.tolist()) - set(answer.days[:cut].tolist()))
             raise Violation(f"{self.name}: complete={complete}, and days {missing[:3]} of {len(missing)} are missing")
         given_candles = answer.candles[:cut]
-        ledgers = [
-            ledger for ledger in self._ledgers() if self._adjusted(wanted, wanted_days, ledger) == given_candles
-        ]
+        ledgers = [ledger for ledger in self._ledgers() if self._adjusted(wanted, wanted_days, ledger) == given_candles]
         if not ledgers:
             raise Violation(f"{self.name}: candles that were final differ from the market's")
         later = [day for day in recent if day >= unsettled]
@@ -532,9 +541,7 @@ class _AnswerCheck:
 
     def _adjusted(self, candles: Candles, days: Any, ledger: list[Action]) -> Candles:
         how = self.answer.adjustment
-        return adjusted(
-            candles, days, ledger, dividends=how is Adjustment.ALL, splits=how is not Adjustment.NONE
-        )
+        return adjusted(candles, days, ledger, dividends=how is Adjustment.ALL, splits=how is not Adjustment.NONE)
 
 
 def _empty_believed(day: int, observed_at: float) -> float:

@@ -111,7 +111,9 @@ class StoreServer:
             if late and now - kept.put_at < self.dice.uniform(0, LATE_SECONDS_MAX):
                 there = False
                 self.weather.struck[Kind.STORE_LATE_READ] += 1
-            elif late and kept.deleted_at is not None and now - kept.deleted_at < self.dice.uniform(0, LATE_SECONDS_MAX):
+            elif (
+                late and kept.deleted_at is not None and now - kept.deleted_at < self.dice.uniform(0, LATE_SECONDS_MAX)
+            ):
                 there = True
                 self.weather.struck[Kind.STORE_LATE_READ] += 1
             if there:
@@ -153,7 +155,7 @@ class StoreServer:
             for name, kept in list(chunks.items()):
                 gone = kept.deleted_at is not None and kept.deleted_at < now - 2 * LATE_SECONDS_MAX
                 expired = kept.expires_at < now - 600
-                if gone or (expired and self.dice.random() < 0.2):  # noqa: PLR2004 - late, not never
+                if gone or (expired and self.dice.random() < 0.2):
                     del chunks[name]
 
     # --- leases --------------------------------------------------------------------------------------------------
@@ -201,9 +203,7 @@ class StorePort:
     async def write(self, chunks: Sequence[Chunk], *, delete: Sequence[Chunk] = ()) -> None:
         """Keep ``chunks``, then drop ``delete``; torn, some of them are kept and nothing is dropped."""
         part = list(chunks)[: self.server.dice.randrange(len(chunks) + 1)]
-        await self._send(
-            lambda: self.server.write(chunks, delete), "write", torn=lambda: self.server.write(part, ())
-        )
+        await self._send(lambda: self.server.write(chunks, delete), "write", torn=lambda: self.server.write(part, ()))
 
     async def delete_ticker(self, ticker: str) -> int:
         """Drop every chunk of ``ticker``."""

@@ -164,7 +164,9 @@ class Truth:
         key = (ticker, resolution)
         if key not in self._rows:
             first = self.start - timedelta(days=500 if resolution is Resolution.DAY else 150)
-            span = Span(first if resolution is not Resolution.DAY else date(2020, 1, 2), self.start + timedelta(days=75))
+            span = Span(
+                first if resolution is not Resolution.DAY else date(2020, 1, 2), self.start + timedelta(days=75)
+            )
             if not self.market.knows(ticker):
                 candles = Candles.empty()
             else:

@@ -144,7 +144,7 @@ class VendorServer:
             cap = self.dice.choice(ROW_CAPS)
             if len(candles) > cap and weather.strikes(Kind.VENDOR_CAP, now):
                 # A cap cuts off the oldest or the newest rows.
-                candles = candles[-cap:] if self.dice.random() < 0.6 else candles[:cap]  # noqa: PLR2004 - either way
+                candles = candles[-cap:] if self.dice.random() < 0.6 else candles[:cap]
             # Of a single session nobody can tell a lie from a halt.
             if span.start < span.end and len(candles) and weather.strikes(Kind.VENDOR_EMPTY, now):
                 candles = Candles.empty()

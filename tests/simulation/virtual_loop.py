@@ -194,9 +194,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         """Return a future of this loop."""
         return asyncio.Future(loop=self)
 
-    def create_task(
-        self, coro: Any, *, name: str | None = None, context: Context | None = None
-    ) -> asyncio.Task[Any]:
+    def create_task(self, coro: Any, *, name: str | None = None, context: Context | None = None) -> asyncio.Task[Any]:
         """Return a task that belongs to the process of its context."""
         task: asyncio.Task[Any] = asyncio.Task(coro, loop=self, name=name, context=context)
         process = (context.get(PROCESS) if context is not None else PROCESS.get()) or self._nature

@@ -296,7 +296,7 @@ class World:
                 failure = Violation(f"{ask.what} at {node.name} was cancelled with another caller")
                 self.loop.failure = self.loop.failure or failure
             raise
-        except BaseException as exc:
+        except BaseException as exc:  # noqa: BLE001 - whatever it is, the run ends with it
             self.loop.failure = self.loop.failure or exc
         finally:
             if node.life == life:
