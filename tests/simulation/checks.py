@@ -6,7 +6,7 @@ A check that fails raises Violation; the run then prints its seed and how to rep
 from __future__ import annotations
 
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +45,6 @@ EMPTY_BELIEVED_SECONDS = (300.0, 86_400.0)
 SLACK_SECONDS = 2.0
 WAIT_BEFORE_DISPLACING_SECONDS = 3.0
 WAIT_BEFORE_GOING_ON_SECONDS = 6.0
-LEASE_SECONDS = 29.0
 INSTANT_SECONDS = 1e-3
 UNSETTLED_SESSIONS_MAX = 10
 LEDGERS_MAX = 128
@@ -116,7 +115,7 @@ class Checks:
     under_way: list[Call] = field(default_factory=list)
     checked: set[tuple[Series, str]] = field(default_factory=set)
     held: dict[tuple[str, int], HeldLease] = field(default_factory=dict)
-    fences: dict[str, int] = field(default_factory=dict)
+    leases: dict[str, Lease] = field(default_factory=dict)
     answers: int = 0
     complete_answers: int = 0
     refusals: int = 0
@@ -136,25 +135,33 @@ class Checks:
                 raise Violation(f"{node.name} displaces fence {displacing} of {key} after {waited:.4f} s")
         return fetch
 
-    def acquired(self, node: Node, fetch: Fetch, got: Lease | LeaseTaken, displacing: int | None) -> None:
-        """Check what a node hears of a lease: one holder at a time, each with a higher fence than the last."""
+    def granted(self, lease: Lease, now: float, displacing: int | None) -> None:
+        """Check that the store gives a lease to one at a time, each with a higher fence than the last.
+
+        ``now`` is the caller's clock, by which leases expire.
+        """
+        last = self.leases.get(lease.key)
+        if last is not None:
+            if lease.fence <= last.fence:
+                raise Violation(f"{lease.key} was given away with fence {lease.fence} after {last.fence}")
+            if last.expires_at > now and last.fence != displacing:
+                raise Violation(f"{lease.key} was given to two: fence {last.fence} and {lease.fence}")
+        self.leases[lease.key] = lease
+
+    def released(self, lease: Lease) -> None:
+        """Note that the store carried out a release: only the last lease given away becomes free by it."""
+        last = self.leases.get(lease.key)
+        if last is not None and last.fence == lease.fence:
+            self.leases[lease.key] = replace(last, expires_at=0.0)
+
+    def acquired(self, node: Node, fetch: Fetch, got: Lease | LeaseTaken) -> None:
+        """Note what a node hears of a lease."""
         now = self.loop.time()
-        if not isinstance(got, Lease):
+        if isinstance(got, Lease):
+            fetch.lease, fetch.read = got, None
+            self.held[got.key, got.fence] = HeldLease(node, node.life, now)
+        else:
             fetch.taken_at.setdefault(got.fence, (now, node.clock.now()))
-            return
-        if got.fence <= self.fences.get(got.key, 0):
-            raise Violation(f"{node.name} got {got.key} with fence {got.fence} after {self.fences[got.key]}")
-        self.fences[got.key] = got.fence
-        for (key, fence), held in list(self.held.items()):
-            if key != got.key:
-                continue
-            expired = now + self.skew_spread_seconds >= held.since + LEASE_SECONDS
-            if fence == displacing or held.node.life != held.life or expired:
-                del self.held[key, fence]
-            else:
-                raise Violation(f"{node.name} got {key} while {held.node.name} had it")
-        fetch.lease, fetch.read = got, None
-        self.held[got.key, got.fence] = HeldLease(node, node.life, now)
 
     def releasing(self, node: Node, lease: Lease) -> None:
         """Check that the lease that a node gives back is its own."""

@@ -170,7 +170,9 @@ class StoreServer:
             assert held is not None, "only another's lease stands in the way"
             return LeaseTaken(key, held.fence, held.expires_at, held.failure)
         self.leases[key] = taken
-        return Lease(key, holder, taken.fence, taken.expires_at)
+        lease = Lease(key, holder, taken.fence, taken.expires_at)
+        self.checks.granted(lease, now, displacing)
+        return lease
 
     def look(self, key: str, now: float) -> LeaseTaken | None:
         """Return who has the lease, or the note of who gave up."""
@@ -178,6 +180,7 @@ class StoreServer:
 
     def release(self, lease: Lease, failure: FailureNote | None) -> None:
         """Free the lease if it is still this holder's."""
+        self.checks.released(lease)
         held = self.leases.get(lease.key)
         if held is not None and held_by(held, lease):
             self.leases[lease.key] = held.released(failure)
@@ -230,7 +233,7 @@ class StorePort:
         except StoreError:
             fetch.store_failed = True
             raise
-        self.node.checks.acquired(self.node, fetch, got, displacing)
+        self.node.checks.acquired(self.node, fetch, got)
         lease: Lease | LeaseTaken = got
         return lease
 

@@ -33,7 +33,7 @@ NODES_MAX = 24
 MARKETS = 14
 STEPS_DEFAULT = 4
 HERD_SIZES = (1, 2, 3, 6, NODES_MAX)
-HERD_WEIGHTS = (10, 5, 3, 2, 0.5)
+HERD_WEIGHTS = (10, 5, 3, 1.5, 0.3)
 FINAL_LIFE_SECONDS = 90 * 86_400.0
 WEEKS_MAX = 8
 SKEW_SECONDS_MAX = 300.0
@@ -346,7 +346,7 @@ class World:
             node.clock.skew_seconds = 0.0
         await self.loop.sleep(4 * HEAL_SECONDS + self.checks.skew_spread_seconds)
         first, second = self.dice.sample(self.nodes, 2)
-        for what in [what for what in self.favourites if what["ticker"] != UNKNOWN_TICKER][-2:]:
+        for what in [what for what in self.favourites if what["ticker"] != UNKNOWN_TICKER][-1:]:
             # Behind a breaker that is closing again, only the probe reaches the store.
             well = all(node.breaker.state.state == "closed" for node in (first, second))
             one = await self._ask_well(first, what)
