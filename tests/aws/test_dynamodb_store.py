@@ -309,6 +309,18 @@ async def test_a_partition_is_listed_before_its_first_chunk_and_not_again_for_a_
     assert await bench.store.delete_ticker("AAPL") == 1
 
 
+async def test_what_an_operator_asks_for_is_read_page_by_page(bench: Bench) -> None:
+    """T4: a partition of several pages is deleted whole and counted whole; only a request's read must fit one page."""
+    for number in range(5):
+        bench.put(f"D#2024-05-2{number}#{number:016x}", Payload={"B": b"x" * 390_000}, Candles={"N": "7"})
+    bench.client.put_item(TableName=bench.table.name, Item={"PK": {"S": "TICKERS"}, "SK": {"S": "AAPL#tiingo"}})
+    usage = await bench.store.usage()
+    assert (usage.chunks, usage.candles, usage.tickers) == (5, 35, 1)
+    assert usage.bytes > 5 * 390_000
+    assert await bench.store.delete_ticker("AAPL") == 5
+    assert bench.telemetry.total(Metric.CACHE_PAGINATION_TRUNCATION) == 0
+
+
 # --- leases --------------------------------------------------------------------------------------------------------
 
 

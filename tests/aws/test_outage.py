@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections import Counter
 from datetime import date
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from contracts.dynamodb_engines import CREDENTIALS, REGION, EngineServer, dynalite
+from ohlcache.adapters.aws_clients import READ_TIMEOUT_SECONDS
 from ohlcache.adapters.clock import SystemClock
 from ohlcache.adapters.stores.dynamodb_schema import create_table
 from ohlcache.assembly import build_cache
@@ -170,6 +172,26 @@ async def test_an_outage_does_not_slow_anybody_down(
         began = loop.time()
         await instance.tier(ticker)
         assert loop.time() - began < tolerance(2.5)
+
+
+@pytest.mark.asyncio
+async def test_an_engine_that_hangs_is_given_up(
+    engine: EngineServer, instances: Callable[..., object], tolerance: Callable[[float], float]
+) -> None:
+    """E11, F1: it takes requests and answers none: three time-outs open the breaker, then answers are quick again."""
+    instance: Instance = await instances()  # type: ignore[misc]
+    assert await instance.tier(TICKERS[0]) == "tiingo"
+    assert engine.process is not None
+    engine.process.send_signal(signal.SIGSTOP)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    assert await instance.tier(TICKERS[1]) == "tiingo"
+    assert loop.time() - began < tolerance(3 * READ_TIMEOUT_SECONDS + 2.5)
+    assert instance.state() == "open"
+    began = loop.time()
+    assert await instance.tier(TICKERS[2]) == "tiingo"
+    assert loop.time() - began < tolerance(1.5)
+    engine.process.send_signal(signal.SIGCONT)
 
 
 @pytest.mark.asyncio
