@@ -66,14 +66,14 @@ const engines: Engine[] = [
 
 const shot = { maxDiffPixelRatio: 0.001, animations: 'disabled', caret: 'hide' } as const;
 
-// Pacing is measured in a run of its own, when nothing else keeps the machine busy.
-const alone = process.env['PACING'] === '1';
+// Time is measured in a run of its own, when nothing else keeps the machine busy.
+const alone = process.env['ALONE'] === '1';
 
 export default defineConfig<PlaywrightTestOptions, PlaywrightWorkerOptions & EngineOptions>({
   testDir: 'e2e',
   outputDir: 'test-results',
   globalSetup: './e2e/support/globalSetup.ts',
-  ...(alone ? { testMatch: '**/pacing.spec.ts' } : { testIgnore: '**/pacing.spec.ts' }),
+  ...(alone ? { testMatch: '**/alone.spec.ts' } : { testIgnore: '**/alone.spec.ts' }),
   workers: alone ? 1 : 2,
   fullyParallel: false,
   retries: 0,

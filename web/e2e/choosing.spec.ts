@@ -73,7 +73,7 @@ test('H8 back and forward restore view and title', async ({ page, server }) => {
   const chart = await new ChartPage(page).open();
   await chart.byId('range-1M').click();
   await chart.settled((await answer(server, 'range=1M')).count);
-  await chart.byId('ticker-input').fill('msft');
+  await chart.byId('ticker-input').pressSequentially('msft');
   await chart.byId('ticker-input').press('Enter');
   await expect(page).toHaveTitle('MSFT · 1M · daily – ohlcache');
   await chart.settled();
@@ -92,7 +92,7 @@ test('H8 back and forward restore view and title', async ({ page, server }) => {
 test('H10 two charts at once, in step', async ({ page, server }) => {
   const left = await new ChartPage(page).open('/?ticker=AAPL&range=6M&resolution=D');
   await left.byId('compare').click();
-  await left.byId('ticker-input').fill('ms');
+  await left.byId('ticker-input').pressSequentially('ms');
   await left.byId('suggestion-MSFT').click();
   await expect(page).toHaveURL(/ticker=AAPL,MSFT&/);
   const right = left.at(1);

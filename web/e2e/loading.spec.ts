@@ -24,20 +24,6 @@ test('H1 a link to a ticker opens it', async ({ page }) => {
   await expect(page).toHaveURL(/\?ticker=MSFT&range=3M&resolution=D$/);
 });
 
-test('H2 candles are on screen within 5 s, and within 1 s once the server is warm', async ({ page }) => {
-  const chart = new ChartPage(page);
-  const load = async (): Promise<number> => {
-    await page.goto(YEAR);
-    await expect(chart.chart).toHaveAttribute('data-candles', /^[1-9]/);
-    return await page.evaluate(() => performance.now());
-  };
-  expect(await load()).toBeLessThan(5000);
-  // The machine is shared with another worker: the best of three is the page's own time.
-  const warm = [await load(), await load(), await load()];
-  test.info().annotations.push({ type: 'warm ms', description: warm.map(Math.round).join(', ') });
-  expect(Math.min(...warm)).toBeLessThan(1000);
-});
-
 vendorTest('H3 a hit is faster than a miss', async ({ page, vendor }) => {
   await vendor.latency(0.4);
   const chart = await new ChartPage(page).open('/?ticker=GOOGL&range=1M&resolution=D');

@@ -38,6 +38,8 @@ def main() -> None:
     window.connect("destroy", Gtk.main_quit)
     window.show_all()
     window.move(0, 0)
+    # Without a window manager nobody else makes the window active.
+    window.get_window().focus(Gdk.CURRENT_TIME)
     park_pointer()
     view.grab_focus()
     view.load_uri("about:blank")

@@ -12,6 +12,7 @@ export function KeyBox({ refused, onGiven }: { refused: boolean; onGiven: () => 
     event.preventDefault();
     if (key.trim() === '') return;
     giveKey(key.trim(), keep);
+    setKey('');
     onGiven();
   };
   return (

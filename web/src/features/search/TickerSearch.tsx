@@ -83,7 +83,10 @@ export function TickerSearch({ adding, input, onChoose, onLeave }: TickerSearchP
         onFocus={() => {
           setOpen(true);
         }}
-        onBlur={close}
+        onBlur={() => {
+          // The window lost the focus, not the field: what was typed is still wanted.
+          if (document.activeElement !== input.current) close();
+        }}
         onKeyDown={onKeyDown}
       />
       <kbd aria-hidden="true">/</kbd>

@@ -1,4 +1,4 @@
-/** Frame pacing, measured alone and after a warm-up, and reported. */
+/** What is measured in time: alone, after a warm-up, and reported. */
 
 import { ChartPage } from './support/chartPage.ts';
 import { expect, test } from './support/engine.ts';
@@ -57,3 +57,16 @@ for (const [name, address] of [
       });
   });
 }
+
+test('H2 candles are on screen within 5 s, and within 1 s once the server is warm', async ({ page }) => {
+  const chart = new ChartPage(page);
+  const load = async (): Promise<number> => {
+    await page.goto('/?ticker=AAPL&range=1Y&resolution=D');
+    await expect(chart.chart).toHaveAttribute('data-candles', /^[1-9]/);
+    return await page.evaluate(() => performance.now());
+  };
+  expect(await load()).toBeLessThan(5000);
+  const warm = [await load(), await load(), await load()];
+  console.log(`      ${test.info().project.name}, warm loads: ${warm.map(Math.round).join(', ')} ms`);
+  expect(Math.min(...warm)).toBeLessThan(1000);
+});
