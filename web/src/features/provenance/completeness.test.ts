@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+
+import type { Answer } from '../../api/ohlc';
+import { formatsFor } from '../../lib/format';
+import { completeness } from './completeness';
+
+const formats = formatsFor('en-US');
+
+function graded(part: Partial<Answer>) {
+  const whole = { count: 21, expected: 21, forming: 0, known_empty: 0, complete: true, stale: false, missing: [] };
+  return completeness({ ...whole, ...part } as unknown as Answer, formats);
+}
+
+describe('completeness', () => {
+  it('says that everything is there', () => {
+    expect(graded({}).why).toBe('All 21 candles that the exchange calendar demands are here.');
+  });
+
+  it('says that the vendor confirmed the gaps', () => {
+    const { grade, why } = graded({ count: 19 });
+    expect(grade).toBe('complete');
+    expect(why).toContain('confirmed that the other 2 do not exist');
+  });
+
+  it('counts a forming candle apart', () => {
+    expect(graded({ count: 22, forming: 1 }).why).toContain('still forming');
+  });
+
+  it('names what is missing', () => {
+    const { grade, short, why } = graded({ complete: false, missing: ['2014-12-30', '2014-12-31'] });
+    expect([grade, short]).toEqual(['incomplete', 'Incomplete: 2 sessions missing']);
+    expect(why).toContain('Dec 30, Dec 31');
+  });
+
+  it('marks what is stale', () => {
+    expect(graded({ stale: true, missing: ['2014-12-31'] }).short).toBe('Stale');
+  });
+
+  it('misses nothing where there was no session', () => {
+    expect(graded({ count: 0, expected: 0 }).why).toContain('no session');
+  });
+});
