@@ -14,6 +14,7 @@ import numpy as np
 from ohlcache.domain.adjustment import Actions
 from ohlcache.domain.candles import Candles, check_possible
 from ohlcache.domain.coverage import Coverage, Holding, SessionState
+from ohlcache.domain.errors import VendorGarbage
 from ohlcache.domain.freshness import last_final_day
 from ohlcache.domain.span import Span
 
@@ -125,12 +126,14 @@ def doubtful_gaps(
     an edge are always doubted: the ticker may not have been listed yet, or not have traded since, but what is believed
     without asking is believed for ever. A session cut in two is told from thin trading by a round number of rows or by
     its neighbours. An edge that is no further out than ``beside`` has been asked twice and is believed. An answer
-    without any candle is not this function's business.
+    without any candle is not this function's business; one cut off among bars outside sessions is VendorGarbage.
     """
     sessions = _begun(calendar.between(span), as_of)
     located = sessions.locate(answer.candles.time, resolution)
     inside = answer.candles[located >= 0]
     if not len(inside):
+        if len(answer.candles) and len(answer.candles) % ROUND_ROWS == 0:
+            raise VendorGarbage("The vendor's answer was cut off before its first candle inside a session.")
         return []
     index, opened, closed = located[located >= 0], inside.time, inside.time + resolution.seconds
     newest_final = last_final_day(resolution, calendar, as_of)
