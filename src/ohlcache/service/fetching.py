@@ -7,7 +7,7 @@ confirmed by an answer of its own. An answer without any candle is believed only
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from ohlcache.domain.adjustment import Actions
 from ohlcache.domain.candles import Candles
 from ohlcache.domain.coverage import Holding, merge
 from ohlcache.domain.errors import OhlcacheError, VendorGarbage
+from ohlcache.domain.freshness import last_final_day
 from ohlcache.domain.observation import Beside, VendorAnswer, contradicts_listing, doubtful_gaps, observe
 from ohlcache.domain.span import Span
 
@@ -106,9 +107,26 @@ class Fetcher:
                 raise VendorGarbage(
                     f"The vendor has no candle of {series.ticker} where its own listing says there are."
                 )
-            return await self._confirmed(
+            calls = 1
+            if listed_before and self._surprises(answer, span, series, market_now(vendor, observed_at), empty_before):
+                answer, calls = await vendor.fetch(series, span), 2
+            fetched = await self._confirmed(
                 vendor, series, span, answer, observed_at, SPLITS_MAX, listed_before=listed_before
             )
+            return replace(fetched, calls=fetched.calls + calls - 1)
+
+    def _surprises(
+        self, answer: VendorAnswer, span: Span, series: Series, as_of: float, empty_before: NDArray[np.int32]
+    ) -> bool:
+        """Whether an empty answer about a ticker that traded before needs a second word before it is believed.
+
+        It does if it denies sessions that are final and were not known to be empty, and nothing else bears it out.
+        """
+        newest = last_final_day(series.resolution, self._calendar, as_of)
+        if len(answer.candles) or answer.listing is not None or newest is None or newest < span.start:
+            return False
+        final = self._calendar.between(Span(span.start, min(span.end, newest))).days
+        return not np.isin(final, empty_before).all()
 
     async def _confirmed(
         self,
