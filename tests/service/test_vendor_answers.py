@@ -104,6 +104,18 @@ async def test_an_empty_answer_that_nothing_bears_out_is_not_kept(cache: Callabl
     assert (await world.ask(range="1M")).answer.certificate.count > 0
 
 
+async def test_one_empty_answer_does_not_make_a_hole(cache: Callable[..., World]) -> None:
+    """T2, T5: minutes are held, and the vendor hiccups over the next day's: it is asked a second time, and has them."""
+    world = cache()
+    await world.ask(range="1W", resolution="5", adjust="none")
+    world.clock.set("2024-06-05T01:00:00Z")
+    calls = len(world.vendor.calls)
+    world.vendor.faults.then(Fault.EMPTY, None)
+    served = await world.ask(range="1D", resolution="5", adjust="none")
+    assert (served.answer.certificate.count, served.answer.certificate.known_empty) == (78, 0)
+    assert len(world.vendor.calls) == calls + 2
+
+
 async def test_before_the_listing_there_is_nothing_for_ever(cache: Callable[..., World]) -> None:
     """G10, G11: sessions before the listing are known to be empty, are complete, and are never asked for again."""
     world = cache()
