@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from ohlcache.library.extras import MissingExtra
     from ohlcache.library.sync_cache import SyncCache
     from ohlcache.ports import TickerInfo
-    from ohlcache.service.read_through import Backfilled, CacheStatus, Invalidated, SessionReport
+    from ohlcache.service.reports import Backfilled, CacheStatus, Invalidated, SessionReport
 
 __all__ = [
     "Backfilled",
@@ -75,16 +75,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Backfilled": "service.read_through",
+    "Backfilled": "service.reports",
     "Cache": "library.cache",
-    "CacheStatus": "service.read_through",
+    "CacheStatus": "service.reports",
     "Candle": "library.candle_table",
     "CandleTable": "library.candle_table",
     "Certificate": "domain.answer",
-    "Invalidated": "service.read_through",
+    "Invalidated": "service.reports",
     "MissingExtra": "library.extras",
     "Provenance": "library.candle_table",
-    "SessionReport": "service.read_through",
+    "SessionReport": "service.reports",
     "SyncCache": "library.sync_cache",
     "TickerInfo": "ports",
     "connect": "library.connecting",

@@ -12,7 +12,7 @@ from ohlcache.cli.calendar_drawing import SIGNS, calendar_lines
 from ohlcache.cli.exit_codes import ExitCode
 from ohlcache.cli.stats import size
 from ohlcache.domain.coverage import SessionState
-from ohlcache.service.read_through import SessionReport
+from ohlcache.service.reports import SessionReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from ohlcache.service.read_through import SessionReport
+    from ohlcache.service.reports import SessionReport
 
 FRIDAY = 4
 

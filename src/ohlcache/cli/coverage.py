@@ -15,7 +15,7 @@ from ohlcache.cli.parameters import AsJson, End, Range, ResolutionName, Start, T
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ohlcache.service.read_through import SessionReport
+    from ohlcache.service.reports import SessionReport
 
 
 def register(app: typer.Typer) -> None:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
     from datetime import date
 
-    from ohlcache.service.read_through import Backfilled, ReadThrough, SessionReport
+    from ohlcache.service.read_through import ReadThrough
+    from ohlcache.service.reports import Backfilled, SessionReport
 
 MISSING = "missing"
 NOT_DUE = "not-due"

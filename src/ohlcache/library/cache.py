@@ -17,7 +17,7 @@ from ohlcache.library.candle_table import CandleTable
 from ohlcache.library.shortcuts import Shortcuts
 from ohlcache.library.wording import in_python
 from ohlcache.ports import Metric
-from ohlcache.service.read_through import Backfilled
+from ohlcache.service.reports import Backfilled
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from ohlcache.domain.request import CandleRequest
     from ohlcache.domain.span import Span
     from ohlcache.ports import TickerInfo
-    from ohlcache.service.read_through import CacheStatus, Invalidated, ReadThrough, SessionReport
+    from ohlcache.service.read_through import ReadThrough
+    from ohlcache.service.reports import CacheStatus, Invalidated, SessionReport
 
 GET_MANY_AT_ONCE_MAX = 32
 """Tickers that one ``get_many`` has in flight at a time."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ohlcache.library.cache import Cache
     from ohlcache.library.candle_table import CandleTable
     from ohlcache.ports import TickerInfo
-    from ohlcache.service.read_through import Backfilled, CacheStatus, Invalidated, SessionReport
+    from ohlcache.service.reports import Backfilled, CacheStatus, Invalidated, SessionReport
 
 Value = TypeVar("Value")
 

@@ -7,7 +7,7 @@ and what makes an answer is the domain's.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ohlcache.domain.answer import IN_MEMORY, Answer, Fallback, Served
@@ -30,74 +30,24 @@ from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.series import Series
 from ohlcache.domain.span import Span
 from ohlcache.domain.ticker import normalise_ticker
-from ohlcache.ports import BreakerState, Level, Metric, QuotaState
+from ohlcache.ports import Level, Metric
 from ohlcache.service.covering import Covered, Coverer
 from ohlcache.service.fetching import market_now
+from ohlcache.service.reports import Backfilled, CacheStatus, Invalidated, ResolutionFacts, SessionReport
 from ohlcache.service.single_flight import SingleFlight
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Sequence
     from datetime import date
 
     from ohlcache.domain.adjustment import Adjustment
     from ohlcache.domain.sessions import SessionTable
     from ohlcache.ports import CandleVendor, Clock, Telemetry, TickerInfo
     from ohlcache.service.guarded_store import GuardedStore
-    from ohlcache.service.memory_tier import MemoryStatistics, MemoryTier
+    from ohlcache.service.memory_tier import MemoryTier
 
 WORTH_ANOTHER_WAY = (VendorUnavailable, VendorGarbage, NotEntitled)
 """Failures after which another vendor, older data or daily candles are tried; a quota is not worked around."""
-
-
-@dataclass(frozen=True, slots=True)
-class Invalidated:
-    """What an invalidation removed."""
-
-    removed_chunks: int
-    removed_answers: int
-
-
-@dataclass(frozen=True, slots=True)
-class SessionReport:
-    """What is known of one session: ``state`` is final, forming, known-empty, unlisted, missing or not-due."""
-
-    day: date
-    state: str
-    candles: int
-    observed_at: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Backfilled:
-    """What a backfill of one ticker did; ``sessions`` and ``candles`` are what is now held of the span."""
-
-    ticker: str
-    vendor_calls: int
-    sessions: int
-    candles: int
-
-
-@dataclass(frozen=True, slots=True)
-class ResolutionFacts:
-    """What the source offers at one resolution; the first adjustment is the default."""
-
-    adjustments: tuple[Adjustment, ...]
-    synthetic: bool
-
-
-@dataclass(frozen=True, slots=True)
-class CacheStatus:
-    """The cache at work."""
-
-    source: str
-    market_date: date
-    data_until: float | None
-    resolutions: Mapping[Resolution, ResolutionFacts]
-    memory: MemoryStatistics
-    store: str
-    breaker: BreakerState
-    quota: QuotaState
-    calls_saved: int
 
 
 class ReadThrough:

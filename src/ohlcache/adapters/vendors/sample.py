@@ -62,7 +62,7 @@ class SampleVendor:
         if series.ticker not in SAMPLE_NAMES:
             raise TickerNotFound(
                 f"{series.ticker} is not in the sample data.",
-                hint=f"Please check the spelling: the sample has {', '.join(SAMPLE_NAMES)}; all others need a vendor key.",
+                hint=f"Check the spelling: the sample has {', '.join(SAMPLE_NAMES)}; others need a vendor key.",
                 field="ticker",
             )
         return await asyncio.to_thread(self._answer, series, span)

@@ -1,0 +1,66 @@
+"""What the cache says of itself and of what it did, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+    from ohlcache.domain.adjustment import Adjustment
+    from ohlcache.domain.resolution import Resolution
+    from ohlcache.ports import BreakerState, QuotaState
+    from ohlcache.service.memory_tier import MemoryStatistics
+
+
+@dataclass(frozen=True, slots=True)
+class Invalidated:
+    """What an invalidation removed."""
+
+    removed_chunks: int
+    removed_answers: int
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReport:
+    """What is known of one session: ``state`` is final, forming, known-empty, unlisted, missing or not-due."""
+
+    day: date
+    state: str
+    candles: int
+    observed_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Backfilled:
+    """What a backfill of one ticker did; ``sessions`` and ``candles`` are what is now held of the span."""
+
+    ticker: str
+    vendor_calls: int
+    sessions: int
+    candles: int
+
+
+@dataclass(frozen=True, slots=True)
+class ResolutionFacts:
+    """What the source offers at one resolution; the first adjustment is the default."""
+
+    adjustments: tuple[Adjustment, ...]
+    synthetic: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CacheStatus:
+    """The cache at work."""
+
+    source: str
+    market_date: date
+    data_until: float | None
+    resolutions: Mapping[Resolution, ResolutionFacts]
+    memory: MemoryStatistics
+    store: str
+    breaker: BreakerState
+    quota: QuotaState
+    calls_saved: int
