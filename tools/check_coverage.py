@@ -16,7 +16,7 @@ def main(report: Path) -> int:
     totals = json.loads(report.read_text())["totals"]
     lines = 100 * totals["covered_lines"] / totals["num_statements"]
     branches = 100 * totals["covered_branches"] / totals["num_branches"]
-    print(f"coverage: lines {lines:.1f} % (gate {LINES_MIN:.0f} %), branches {branches:.1f} % (gate {BRANCHES_MIN:.0f} %)")
+    print(f"coverage: lines {lines:.1f} % of {LINES_MIN:.0f} %, branches {branches:.1f} % of {BRANCHES_MIN:.0f} %")
     return 0 if lines >= LINES_MIN and branches >= BRANCHES_MIN else 1
 
 
