@@ -68,12 +68,16 @@ const shot = { maxDiffPixelRatio: 0.001, animations: 'disabled', caret: 'hide' }
 
 // Time is measured in a run of its own, when nothing else keeps the machine busy.
 const alone = process.env['ALONE'] === '1';
+// The documentation's pictures are taken on request only.
+const pictures = process.env['PICTURES'] === '1';
 
 export default defineConfig<PlaywrightTestOptions, PlaywrightWorkerOptions & EngineOptions>({
   testDir: 'e2e',
   outputDir: 'test-results',
   globalSetup: './e2e/support/globalSetup.ts',
-  ...(alone ? { testMatch: '**/alone.spec.ts' } : { testIgnore: '**/alone.spec.ts' }),
+  ...(alone || pictures
+    ? { testMatch: alone ? '**/alone.spec.ts' : '**/pictures.spec.ts' }
+    : { testIgnore: ['**/alone.spec.ts', '**/pictures.spec.ts'] }),
   workers: alone ? 1 : 2,
   fullyParallel: false,
   retries: 0,

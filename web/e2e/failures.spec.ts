@@ -3,7 +3,7 @@
 import { answer, ChartPage, watchOhlc } from './support/chartPage.ts';
 import { expect, test, vendorTest } from './support/engine.ts';
 import { NetProxy } from './support/netProxy.ts';
-import { sampleServer } from './support/servers.ts';
+import { EVENING_CLOCK, sampleServer, VendorStack } from './support/servers.ts';
 
 const MONTH = '/?ticker=AAPL&range=1M&resolution=D';
 const ERROR = (code: string, message: string, more: object = {}): string =>
@@ -200,6 +200,27 @@ vendorTest('intraday candles that cannot be had: daily ones instead, and a word 
   await chart.byId('resolution-30').click();
   await expect(chart.byId('note-fallback')).toBeVisible();
   await chart.settled();
+});
+
+test('the vendor is down when newer candles are due: the last ones known, marked as stale', async ({ page }) => {
+  test.setTimeout(90_000);
+  const stack = await new VendorStack().start(EVENING_CLOCK, { OHLCACHE_STORE: 'sqlite' });
+  try {
+    const chart = await new ChartPage(page).open(`${stack.server.url}${MONTH}`);
+    const before = (await chart.bars()).length;
+    await stack.vendor.always({ '5xx': 503 });
+    await stack.server.kill();
+    // The same server two hours later: the day is final by now, and nobody can tell how it ended.
+    await stack.server.start({ OHLCACHE_CLOCK: '2024-06-06T00:30:00Z' });
+    await chart.open(`${stack.server.url}${MONTH}`);
+    await expect(chart.byId('badge')).toHaveAttribute('data-grade', 'stale');
+    await expect(chart.byId('completeness')).toHaveText('Stale');
+    await expect(chart.byId('stale-bar')).toContainText('The data vendor is down');
+    expect((await chart.bars()).length).toBeGreaterThanOrEqual(before - 1);
+    expect(await chart.axe()).toEqual([]);
+  } finally {
+    await stack.stop();
+  }
 });
 
 test('a server that wants a key gets one', async ({ page, server }) => {

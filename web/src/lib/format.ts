@@ -4,21 +4,21 @@ const DAY_MS = 86_400_000;
 
 export interface Formats {
   locale: string;
-  price(value: number, decimals: number): string;
+  price: (value: number, decimals: number) => string;
   /** A candle's own price: cents at least, and what lies beyond them. */
-  exact(value: number): string;
-  integer(value: number): string;
-  compact(value: number): string;
-  percent(value: number): string;
+  exact: (value: number) => string;
+  integer: (value: number) => string;
+  compact: (value: number) => string;
+  percent: (value: number) => string;
   /** A share without decimals: 93 %. */
-  share(value: number): string;
-  signed(value: number, decimals: number): string;
-  day(wallSeconds: number): string;
-  dayLong(wallSeconds: number): string;
-  dayShort(wallSeconds: number): string;
-  monthShort(wallSeconds: number): string;
-  time(wallSeconds: number): string;
-  bytes(value: number): string;
+  share: (value: number) => string;
+  signed: (value: number, decimals: number) => string;
+  day: (wallSeconds: number) => string;
+  dayLong: (wallSeconds: number) => string;
+  dayShort: (wallSeconds: number) => string;
+  monthShort: (wallSeconds: number) => string;
+  time: (wallSeconds: number) => string;
+  bytes: (value: number) => string;
 }
 
 export function formatsFor(locale: string): Formats {
