@@ -9,16 +9,21 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
+from typing import TYPE_CHECKING
 
 import aiohttp
 
 import ohlcache
-from benchmarks.measure import in_turns_awaiting, median, ratio
+from benchmarks.measure import in_turns_awaiting, ratio
 from benchmarks.processes import fake_vendors
 from benchmarks.table import Row
 
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
 ABOVE_MILLISECONDS_MAX = 5.0
 TRIES = 9
+CPU_ROUNDS = 5
 LATENCY_SECONDS = 0.05
 
 
@@ -48,17 +53,28 @@ async def _measured(name: str, latency: float) -> Row:
 
             await fill()
             await bare()
+            cpu = (await _cpu_of(fill) - await _cpu_of(bare)) * 1e3
             fills, bares = await in_turns_awaiting([fill, bare])
-    above = median([fill - bare for fill, bare in zip(fills, bares, strict=True)]) * 1e3
+    above = (min(fills) - min(bares)) * 1e3
     return Row(
         f"Fill of 1Y daily, vendor with {name} latency",
-        f"{median(fills) * 1e3:.1f} ms, {above:.1f} ms above",
-        f"a bare GET of the same: {median(bares) * 1e3:.1f} ms",
+        f"{min(fills) * 1e3:.1f} ms, {above:.1f} ms above ({cpu:.1f} ms CPU above)",
+        f"a bare GET of the same: {min(bares) * 1e3:.1f} ms",
         ratio(fills, bares),
         better="lower",
         target=f"<= {ABOVE_MILLISECONDS_MAX:.0f} ms above",
         met=above <= ABOVE_MILLISECONDS_MAX,
     )
+
+
+async def _cpu_of(work: Callable[[], Awaitable[float]]) -> float:
+    """Return the CPU seconds of one try, at best, whatever runs in this process beside it."""
+    taken = []
+    for _ in range(CPU_ROUNDS):
+        started = time.process_time()
+        await work()
+        taken.append((time.process_time() - started) / TRIES)
+    return min(taken)
 
 
 async def _best_fill(cache: ohlcache.Cache) -> float:
