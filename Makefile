@@ -10,7 +10,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 
 include tests/aws/aws.mk
--include benchmarks/bench.mk
+include tests/simulation/sim.mk
+include benchmarks/bench.mk
+include web/web.mk
 
 .PHONY: help
 help: ## Show what there is to do.
@@ -31,11 +33,11 @@ $(VENV)/.dev: requirements/dev.lock $(VENV)/.run
 install: $(VENV)/.dev ## Install everything for development.
 
 .PHONY: run
-run: $(VENV)/.run ## Serve the page and the API on http://127.0.0.1:8000 (PORT=8000).
+run: $(VENV)/.run web-if-possible ## Serve the page and the API on http://127.0.0.1:8000 (PORT=8000).
 	@OHLCACHE_PORT=$(PORT) $(BIN)/ohlcache serve
 
 .PHONY: test
-test: install aws-engines test-static test-python ## Run every test.
+test: install aws-engines test-static web-test test-python web-browsers web-e2e ## Run every test.
 
 .PHONY: test-static
 test-static: $(VENV)/.dev ## Formatting, lint, types, import contract.
@@ -60,6 +62,10 @@ lock: ## Pin every dependency anew.
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q pyproject.toml -o requirements/run.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q requirements/build.in -o requirements/build.lock
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q --all-extras --group dev -c requirements/run.lock pyproject.toml -o requirements/dev.lock
+
+.PHONY: wheel
+wheel: $(VENV)/.dev web-build ## Build the wheel, the page in it, into dist/.
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
 
 .PHONY: clean
 clean: ## Remove what was installed and built here.
