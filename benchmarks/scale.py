@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+import zlib
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,9 +18,10 @@ import numpy as np
 from benchmarks.measure import in_turns_awaiting, ratio
 from benchmarks.processes import BUILD
 from benchmarks.table import Row
+from ohlcache.adapters import chunk_codec, decimal_prices, integer_columns
 from ohlcache.adapters.calendar import load_xnys
+from ohlcache.adapters.stores import sqlite_schema
 from ohlcache.adapters.stores.sqlite import SqliteStore
-from ohlcache.adapters.stores.sqlite_schema import SCHEMA_VERSION
 from ohlcache.domain.adjustment import Actions
 from ohlcache.domain.candles import Candles
 from ohlcache.domain.chunks import cut
@@ -35,7 +38,6 @@ from ohlcache.testing import FakeClock, FakeVendor, Market, RecordingTelemetry
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from pathlib import Path
 
     from ohlcache.domain.chunks import Chunk
     from ohlcache.domain.sessions import Sessions
@@ -48,6 +50,8 @@ TICKERS_PER_WRITE = 50
 TRIES = 60
 ROUNDS = 9
 GROWTH_MAX = 1.5
+WRITTEN_BY = (sqlite_schema, chunk_codec, integer_columns, decimal_prices)
+"""The code that decides what is in the file."""
 
 
 def run() -> list[Row]:
@@ -147,20 +151,20 @@ async def _cache(path: Path) -> Cache:
 
 
 async def _built(count: int) -> Path:
-    """Return the file with ``count`` tickers, made now if there is none of this layout."""
-    path = BUILD / f"scale-{count}-layout-{SCHEMA_VERSION}.sqlite3"
+    """Return the file with ``count`` tickers, made now if there is none that this very code would write."""
+    code = [Path(module.__file__ or "").read_bytes() for module in WRITTEN_BY]
+    path = BUILD / f"scale-{count}-{zlib.crc32(b''.join(code)):08x}.sqlite3"
     if path.exists():
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
+    for outdated in path.parent.glob(f"scale-{count}-*"):
+        outdated.unlink()
     unfinished = path.with_suffix(".unfinished")
-    for left in path.parent.glob(f"{unfinished.name}*"):
-        left.unlink()
     store = await _open(unfinished)
     sessions = load_xnys().between(SPAN)
     for first in range(0, count, TICKERS_PER_WRITE):
         numbers = range(first, min(first + TICKERS_PER_WRITE, count))
         await store.write([chunk for number in numbers for chunk in _chunks(number, sessions)])
-        await asyncio.to_thread(lambda: None)
     await store.close()
     return unfinished.rename(path)
 
