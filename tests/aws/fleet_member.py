@@ -16,6 +16,7 @@ import time
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+from ohlcache.adapters import aws_clients
 from ohlcache.adapters.aws_clients import ClientKey, client_of
 from ohlcache.adapters.stores import dynamodb
 from ohlcache.assembly import build_cache
@@ -25,6 +26,8 @@ from ohlcache.settings import load_settings
 if TYPE_CHECKING:
     from ohlcache.service.read_through import ReadThrough
 
+EMULATOR_SECONDS_MAX = 20.0
+"""An emulator beside ten busy processes may take longer than DynamoDB ever does, and this is not about time-outs."""
 WRITES = ("PutItem", "UpdateItem", "BatchWriteItem")
 
 
@@ -79,6 +82,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--kill-at", type=int)
     chosen = parser.parse_args()
+    aws_clients.READ_TIMEOUT_SECONDS = EMULATOR_SECONDS_MAX
     if chosen.kill_at is not None:
         die_at(chosen.kill_at)
     asyncio.run(main())

@@ -23,6 +23,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from ohlcache.adapters import aws_clients
 from ohlcache.adapters.aws_clients import ClientKey, _reset_all_clients, client_of
 from ohlcache.adapters.stores.dynamodb_schema import create_table
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 REGION = "eu-central-1"
 START_SECONDS_MAX = 30
 POLL_SECONDS = 0.05
+EMULATOR_SECONDS_MAX = 20.0
 DYNALITE = Path(__file__).parents[1] / "aws" / "node_modules" / "dynalite" / "cli.js"
 
 ENVIRONMENT = os.environ  # noqa: TID251 - tests start processes and read their own opt-ins
@@ -183,6 +185,8 @@ def table_on(engine: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
             return
         local = ENVIRONMENT.get("OHLCACHE_TEST_DYNAMODB_LOCAL_URL")
         url = local if engine == "dynamodb-local" else running(engine).url
+        # An emulator beside ten busy processes may take longer than DynamoDB ever does.
+        monkeypatch.setattr(aws_clients, "READ_TIMEOUT_SECONDS", EMULATOR_SECONDS_MAX)
         table = Table(engine, name, REGION, url)
     create_table(name, region=table.region, endpoint_url=table.endpoint_url)
     yield table
