@@ -152,13 +152,9 @@ async def _cache(path: Path) -> Cache:
 
 async def _built(count: int) -> Path:
     """Return the file with ``count`` tickers, made now if there is none that this very code would write."""
-    code = [Path(module.__file__ or "").read_bytes() for module in WRITTEN_BY]
-    path = BUILD / f"scale-{count}-{zlib.crc32(b''.join(code)):08x}.sqlite3"
+    path = _path(count)
     if path.exists():
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for outdated in path.parent.glob(f"scale-{count}-*"):
-        outdated.unlink()
     unfinished = path.with_suffix(".unfinished")
     store = await _open(unfinished)
     sessions = load_xnys().between(SPAN)
@@ -167,6 +163,17 @@ async def _built(count: int) -> Path:
         await store.write([chunk for number in numbers for chunk in _chunks(number, sessions)])
     await store.close()
     return unfinished.rename(path)
+
+
+def _path(count: int) -> Path:
+    """Return where the file is or goes; what other code wrote is deleted."""
+    code = [Path(module.__file__ or "").read_bytes() for module in WRITTEN_BY]
+    path = BUILD / f"scale-{count}-{zlib.crc32(b''.join(code)):08x}.sqlite3"
+    BUILD.mkdir(parents=True, exist_ok=True)
+    for file in BUILD.glob(f"scale-{count}-*"):
+        if file != path:
+            file.unlink()
+    return path
 
 
 def _chunks(number: int, sessions: Sessions) -> list[Chunk]:
