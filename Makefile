@@ -51,7 +51,8 @@ test-static: $(VENV)/.dev ## Formatting, lint, types, import contract.
 .PHONY: test-python
 test-python: $(VENV)/.dev ## Every Python test, with the coverage gates.
 	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest
+	@mkdir -p .build
+	$(BIN)/coverage run -m pytest -n 2 --dist loadfile
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage json -q -o .build/coverage.json
 	$(BIN)/coverage report | tail -n 40
