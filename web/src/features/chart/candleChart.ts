@@ -222,9 +222,12 @@ export class CandleChart {
     this.container.dataset['to'] = range.to.toFixed(2);
     const last = this.#lastRange;
     this.#lastRange = range;
-    if (this.#glide.target === null && performance.now() > this.#drivenUntil) return;
+    const { start, target } = this.#glide;
+    if (target === null && performance.now() > this.#drivenUntil) return;
     this.listener.onView(range, this.#data.bars.length);
-    this.#askForOlder(range, last);
+    // A glide is judged as a whole: its last steps are small, whatever it does.
+    if (target === null) this.#askForOlder(range, last);
+    else this.#askForOlder(target, start);
   };
 
   /** Older candles cost a vendor call: only a view that leaves the first candle behind, or pans towards it, asks. */

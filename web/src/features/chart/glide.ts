@@ -28,6 +28,10 @@ export class Glide {
     private readonly moving: (is: boolean) => void,
   ) {}
 
+  get start(): LogicalRange | null {
+    return this.#start;
+  }
+
   /** Where the range is going, so that a second key press adds to the first. */
   get target(): LogicalRange | null {
     return this.#target;
