@@ -197,8 +197,8 @@ MUTANTS = (
     Mutant(
         "an empty session is believed for a month",
         "domain/freshness.py",
-        "KNOWN_EMPTY_LIFE_SECONDS_MIN = 300",
-        "KNOWN_EMPTY_LIFE_SECONDS_MIN = 30 * DAY_SECONDS",
+        ".clip(KNOWN_EMPTY_LIFE_SECONDS_MIN, KNOWN_EMPTY_LIFE_SECONDS_MAX)",
+        ".clip(30 * DAY_SECONDS, 30 * DAY_SECONDS)",
     ),
     Mutant(
         "a refused quota is worked around",
@@ -217,7 +217,7 @@ MUTANTS = (
         "service/read_through.py",
         "            span = Span(min(span.start, newest or span.start), span.end)\n",
         "            assert newest\n",
-        ("-m", "tests.simulation", "--seeds", "60:70", "--steps", "14"),
+        _tests("tests/simulation/test_found.py"),
     ),
     Mutant(
         "a failing store fails the request",
