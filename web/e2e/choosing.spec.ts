@@ -116,7 +116,8 @@ test('H10 a grid of four', async ({ page }) => {
   const chart = await new ChartPage(page).open('/?ticker=AAPL,MSFT,IBM,ZEN&range=3M&resolution=D');
   for (const index of [0, 1, 2, 3]) await chart.at(index).settled();
   await expect(page).toHaveTitle('AAPL, MSFT, IBM, ZEN · 3M · daily – ohlcache');
-  await expect(page).toHaveScreenshot('grid.png', { stylePath: './e2e/support/still.css' });
+  await chart.still();
+  await expect(page).toHaveScreenshot('grid.png');
 });
 
 test('suggestions by ticker and by name, recent tickers, keys', async ({ page }) => {

@@ -78,12 +78,12 @@ test('H22 a new session is there after a refresh', async ({ page }) => {
 vendorTest('the forming candle is drawn differently and said to be forming', async ({ page }) => {
   const chart = await new ChartPage(page).open('/?ticker=AAPL&range=1W&resolution=D&adjust=splits');
   await expect(chart.byId('legend')).toContainText('still forming');
-  await chart.byId('tier').click();
-  await expect(chart.byId('badge-details')).toContainText('still forming');
   const box = await chart.box();
   await expect(page).toHaveScreenshot('forming.png', {
     clip: { x: box.x + box.width / 2, y: box.y, width: box.width / 2, height: box.height },
   });
+  await chart.byId('tier').click();
+  await expect(chart.byId('badge-details')).toContainText('still forming');
 });
 
 vendorTest('the panel tells what the cache did', async ({ page, stack }) => {

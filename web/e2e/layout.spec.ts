@@ -3,7 +3,6 @@
 import { ChartPage } from './support/chartPage.ts';
 import { expect, test } from './support/engine.ts';
 
-const STILL = { stylePath: './e2e/support/still.css' };
 const SIZES = [
   [1920, 1080],
   [1280, 800],
@@ -29,7 +28,8 @@ for (const [width, height] of SIZES) {
     const box = await chart.box();
     expect(box.width).toBeGreaterThan(width * 0.9);
     expect(box.height).toBeGreaterThan(height * 0.35);
-    await expect(page).toHaveScreenshot(`page-${width}.png`, STILL);
+    await chart.still();
+    await expect(page).toHaveScreenshot(`page-${width}.png`);
   });
 }
 
@@ -127,9 +127,8 @@ test('dark, with the panel open', async ({ page }) => {
   });
   const chart = await new ChartPage(page).open();
   await expect(chart.byId('coverage-summary')).toHaveText(/252 final/);
-  await chart.settled();
+  await chart.still();
   await expect(page).toHaveScreenshot('dark.png', {
-    ...STILL,
     mask: ['inside-big', 'meter', 'inside-rows'].map((name) => page.locator(`.${name}`)),
   });
 });

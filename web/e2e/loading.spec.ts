@@ -73,6 +73,12 @@ test('H15 slow 3G: a skeleton first, then candles', async ({ page, network, serv
   const chart = new ChartPage(page);
   await page.goto(YEAR, { waitUntil: 'commit' });
   await expect(chart.byId('skeleton')).toBeVisible({ timeout: 30_000 });
+  const outside = await chart.byId('skeleton').evaluate((skeleton) => {
+    const box = skeleton.getBoundingClientRect();
+    const inside = ({ top, bottom }: DOMRect): boolean => top >= box.top - 1 && bottom <= box.bottom + 1;
+    return [...skeleton.children].filter((bar) => !inside(bar.getBoundingClientRect())).length;
+  });
+  expect(outside).toBe(0);
   await expect(chart.chart).toHaveAttribute('data-candles', String(count), { timeout: 30_000 });
   expect(await page.evaluate(() => performance.now())).toBeGreaterThan(2000);
 });

@@ -8,6 +8,7 @@ import type { OhlcBody } from '../../src/api/ohlc.ts';
 import type { OhlcacheServer } from './servers.ts';
 
 const AXE = fs.readFileSync(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url), 'utf8');
+const STILL = fs.readFileSync(new URL('./still.css', import.meta.url), 'utf8');
 const WCAG_AA = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 // WebKitGTK's inspector socket drops messages above 128 KiB.
 const MESSAGE_CHARACTERS_MAX = 100_000;
@@ -57,6 +58,13 @@ export class ChartPage {
       await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
       await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
     });
+  }
+
+  /** For a picture: what differs from run to run keeps its place and is not shown. */
+  async still(): Promise<void> {
+    await this.page.addStyleTag({ content: STILL });
+    await this.page.mouse.move(0, 0);
+    await this.settled();
   }
 
   async range(): Promise<{ from: number; to: number }> {

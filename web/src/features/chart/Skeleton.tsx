@@ -6,7 +6,7 @@ export function Skeleton() {
   return (
     <div className="skeleton" data-testid="skeleton" role="status" aria-label="Loading candles">
       {HEIGHTS.map((height, index) => (
-        <i key={index} style={{ blockSize: `${14 + (height % 7) * 3}%`, insetBlockEnd: `${height - 20}%` }} />
+        <i key={index} style={{ blockSize: `${14 + (height % 7) * 3}%`, marginBlockEnd: `${(height - 28) / 3}%` }} />
       ))}
     </div>
   );

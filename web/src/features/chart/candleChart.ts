@@ -239,10 +239,12 @@ export class CandleChart {
     if (range.from < edge) this.listener.onOlderWanted();
   }
 
+  /** All candles, with room for the labels at both ends; a few candles stand in the middle. */
   #everything(): LogicalRange {
-    const last = Math.max(CANDLES_VISIBLE_LEAST, this.#data.bars.length - 1);
+    const last = this.#data.bars.length - 1;
+    const span = Math.max(CANDLES_VISIBLE_LEAST, last);
     const width = Math.max(EDGE_PX * 4, this.container.clientWidth - PRICE_AXIS_PX);
-    const edge = EDGE_BARS + (last * EDGE_PX) / width;
+    const edge = EDGE_BARS + (span * EDGE_PX) / width + (span - last) / 2;
     return { from: -edge, to: last + edge };
   }
 
