@@ -24,6 +24,9 @@ from ohlcache.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pydantic import SecretStr
+
+    from ohlcache.adapters.vendors.vendor_key import VendorKey
     from ohlcache.domain.sessions import SessionTable
     from ohlcache.http.app import HttpApp
     from ohlcache.ports import CandleStore, CandleVendor, Clock, LeaseTable, Telemetry
@@ -138,7 +141,6 @@ def build_vendors(
         return (SampleVendor(calendar),)
     from ohlcache.adapters.vendors.finnhub import FinnhubVendor  # noqa: PLC0415
     from ohlcache.adapters.vendors.vendor_http import HttpPool  # noqa: PLC0415
-    from ohlcache.adapters.vendors.vendor_key import FixedKey  # noqa: PLC0415
 
     pool = HttpPool()
     finnhub: list[CandleVendor] = []
@@ -146,7 +148,7 @@ def build_vendors(
         finnhub.append(
             FinnhubVendor(
                 base_url=settings.finnhub_base_url,
-                key=FixedKey(settings.finnhub_api_key.get_secret_value()),
+                key=_key_of(settings.finnhub_api_key, settings, telemetry, clock),
                 clock=clock,
                 telemetry=telemetry,
                 timeout_seconds=settings.vendor_timeout_seconds,
@@ -160,7 +162,7 @@ def build_vendors(
     assert settings.tiingo_api_key is not None, "validated with the settings"
     tiingo = TiingoVendor(
         base_url=settings.tiingo_base_url,
-        key=FixedKey(settings.tiingo_api_key.get_secret_value()),
+        key=_key_of(settings.tiingo_api_key, settings, telemetry, clock),
         clock=clock,
         telemetry=telemetry,
         timeout_seconds=settings.vendor_timeout_seconds,
@@ -168,3 +170,15 @@ def build_vendors(
         pool=pool,
     )
     return (tiingo, *finnhub)
+
+
+def _key_of(secret: SecretStr, settings: Settings, telemetry: Telemetry, clock: Clock) -> VendorKey:
+    """Return the key a setting holds, or the one in Secrets Manager that it points to, read with the first call."""
+    from ohlcache.adapters.secrets import SecretKey, SecretReference  # noqa: PLC0415 - only for vendors with keys
+    from ohlcache.adapters.vendors.vendor_key import FixedKey  # noqa: PLC0415
+
+    reference = SecretReference.parse(secret.get_secret_value())
+    if reference is None:
+        return FixedKey(secret.get_secret_value())
+    conceal = telemetry.conceal if isinstance(telemetry, StandardTelemetry) else lambda _: None
+    return SecretKey(reference, region=settings.aws_region, clock=clock, telemetry=telemetry, conceal=conceal)

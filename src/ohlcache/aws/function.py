@@ -13,12 +13,10 @@ from mangum import Mangum
 from pydantic import SecretStr
 
 from ohlcache.adapters.aws_clients import ClientKey, client_of
-from ohlcache.adapters.calendar import load_xnys
 from ohlcache.adapters.secrets import SecretReference, read_secret
 from ohlcache.assembly import build_cache, build_clock
 from ohlcache.aws.deadline import MARGIN_SECONDS, Deadline
 from ohlcache.aws.telemetry import LambdaTelemetry
-from ohlcache.aws.vendors import build_function_vendors
 from ohlcache.domain.errors import ConfigurationError
 from ohlcache.http.app import HttpOptions, create_app
 from ohlcache.ports import Level
@@ -80,8 +78,7 @@ class Function:
         client_of(ClientKey("dynamodb", settings.aws_region, settings.dynamodb_endpoint_url))
 
         async def open_cache() -> ReadThrough:
-            vendors = build_function_vendors(settings, load_xnys(), self.telemetry, clock)
-            return await build_cache(settings, telemetry=self.telemetry, clock=clock, vendors=vendors)
+            return await build_cache(settings, telemetry=self.telemetry, clock=clock)
 
         options = HttpOptions(
             version=__version__,
