@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from ohlcache.adapters.stores.memory import MemoryStore
 from ohlcache.domain.errors import VendorUnavailable
 from ohlcache.domain.resolution import Resolution
-from ohlcache.domain.series import Series
-from ohlcache.domain.span import Span
 from ohlcache.service.circuit_breaker import CircuitBreaker
 from ohlcache.service.guarded_store import GuardedStore
 from ohlcache.service.memory_tier import MemoryTier
 from ohlcache.service.read_through import ReadThrough
 from ohlcache.testing import FakeClock, FakeVendor, Market, RecordingTelemetry
+
+if TYPE_CHECKING:
+    from ohlcache.domain.series import Series
+    from ohlcache.domain.span import Span
 
 TUESDAY_MORNING = "2024-06-04T14:00:00Z"
 
