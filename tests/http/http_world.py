@@ -21,8 +21,8 @@ AFTER_THE_CLOSE = "2024-06-04T02:00:00Z"
 class World:
     """One server with everything around it that a test may want to turn or read."""
 
-    def __init__(self, **options: object) -> None:
-        self.clock = FakeClock(AFTER_THE_CLOSE)
+    def __init__(self, *, clock: FakeClock | None = None, **options: object) -> None:
+        self.clock = clock if clock is not None else FakeClock(AFTER_THE_CLOSE)
         self.telemetry = RecordingTelemetry()
         self.vendor = FakeVendor(MARKET, self.clock)
         self.store = MemoryStore()

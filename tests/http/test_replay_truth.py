@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ohlcache.http.replay import EXTENSION, Replay
+from service.restless_clock import RestlessClock
 
 if TYPE_CHECKING:
     from ohlcache.domain.observation import VendorAnswer
@@ -80,6 +81,20 @@ async def test_age_and_life_go_on(world: Any) -> None:
     assert b"x-cache-age: 7\r\n" in second[0]
     await world.clock.advance(60)
     assert replay.render() is None
+
+
+@pytest.mark.parametrize("readings", range(6))
+async def test_a_replay_made_over_midnight_is_of_the_day_before(make_world: Any, readings: int) -> None:
+    """K4: wherever midnight falls while a request is answered, its replay is not the next day's answer."""
+    clock = RestlessClock("2024-06-04T03:59:59Z")  # one second to midnight in New York
+    world = await make_world(clock=clock)
+    await world.driver.get(AAPL)
+    clock.jump("2024-06-04T04:00:01Z", after_readings=readings)
+    kept: list[Replay] = []
+    whole = await world.driver.ask("GET", AAPL, {}, extensions={EXTENSION: kept.append})
+    clock.set("2024-06-04T04:00:02Z")
+    for replay in kept:
+        assert whole.json["end_date"] == "2024-06-04" or replay.render() is None
 
 
 async def test_what_memory_dropped_is_not_replayed(world: Any) -> None:

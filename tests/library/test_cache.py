@@ -13,6 +13,7 @@ import ohlcache
 from ohlcache.domain.market_time import DAY_SECONDS
 from ohlcache.ports import Metric
 from ohlcache.testing import Fault
+from service.restless_clock import RestlessClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,6 +55,18 @@ async def test_a_shortcut_ends_at_midnight(library: Library) -> None:
     await world.clock.advance(120)
     after = await cache.get("AAPL", "1W")
     assert (before.end, after.end) == (date(2024, 6, 3), date(2024, 6, 4))
+
+
+@pytest.mark.parametrize("readings", range(5))
+async def test_a_shortcut_made_over_midnight_is_of_the_day_before(library: Library, readings: int) -> None:
+    """K4: wherever midnight falls while a call is answered, what it leaves is not the next day's answer."""
+    clock = RestlessClock("2024-06-04T03:59:59Z")  # one second to midnight in New York
+    cache, _ = library(clock=clock)
+    await cache.get("AAPL", "1W")
+    clock.jump("2024-06-04T04:00:01Z", after_readings=readings)
+    await cache.get("AAPL", "1W")
+    clock.set("2024-06-04T04:00:02Z")
+    assert (await cache.get("AAPL", "1W")).end == date(2024, 6, 4)
 
 
 async def test_a_shortcut_ends_when_the_answer_could_change(library: Library) -> None:

@@ -78,9 +78,10 @@ class World:
         retention_days: float = 90,
         memory_entries: int = 1000,
         memory_bytes: int = 1 << 26,
+        clock: FakeClock | None = None,
         **traits: Any,
     ) -> None:
-        self.clock = FakeClock(start)
+        self.clock = clock if clock is not None else FakeClock(start)
         self.market = market if market is not None else MARKET
         self.vendor = FakeVendor(self.market, self.clock, **traits)
         self.vendors = (self.vendor,)

@@ -10,7 +10,7 @@ from ohlcache.http.conditional import is_held
 from ohlcache.http.messages import Response
 from ohlcache.http.negotiation import Coding, Format, choose_coding, choose_format
 from ohlcache.http.query import parse_flag, parse_query
-from ohlcache.http.replay import Replay
+from ohlcache.http.replay import MINUTE_SECONDS, Replay
 from ohlcache.http.representations import Encoder
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 PARAMETERS = ("range", "start_date", "end_date", "resolution", "adjust", "partial", "format")
 PARSED_TARGETS_MAX = 4096
-PARSED_LIFE_SECONDS = 60
 
 _REVALIDATE = (b"cache-control", b"private, max-age=0, must-revalidate")
 _VARY = (b"vary", b"Accept, Accept-Encoding")
@@ -42,6 +41,7 @@ class OhlcResource:
         """Return the candles asked for, or 304 when the caller has them."""
         cache = self._lifecycle.cache
         wanted, form = self._parse(cache, request)
+        minute = self._parsed_minute
         headers = request.headers
         if form is None:
             form = choose_format(headers.get(b"accept", b""))
@@ -54,7 +54,7 @@ class OhlcResource:
         held = headers.get(b"if-none-match")
         replay = None
         if served.tier == IN_MEMORY and not served.degraded:
-            replay = Replay(cache, wanted, served.answer, form, coding, held, self._encoder)
+            replay = Replay(cache, wanted, served.answer, form, coding, held, self._encoder, minute=minute)
         if held is not None and is_held(held, shown.etag):
             return Response(304, fields, tier=served.tier, replay=replay)
         fields.append((b"content-type", form.content_type))
@@ -73,7 +73,7 @@ class OhlcResource:
         What a target means changes only at midnight and when a session becomes due, and both fall on whole minutes of
         market time: within one minute the same target is the same request.
         """
-        minute = int(cache.as_of() // PARSED_LIFE_SECONDS)
+        minute = int(cache.as_of() // MINUTE_SECONDS)
         if minute != self._parsed_minute or len(self._parsed) >= PARSED_TARGETS_MAX:
             self._parsed.clear()
             self._parsed_minute = minute

@@ -47,7 +47,7 @@ def is_repeatable(headers: Iterable[Header]) -> bool:
 
 
 class Replay:
-    """What one request was found to ask for, and the headers of its answer that do not change."""
+    """What one request was found to ask for in one ``minute`` of market time, and the headers that do not change."""
 
     __slots__ = (
         "_answer", "_body", "_cache", "_coding", "_encoder", "_form", "_head", "_held", "_key", "_minute", "_second",
@@ -63,6 +63,8 @@ class Replay:
         coding: Coding,
         held: bytes | None,
         encoder: Encoder,
+        *,
+        minute: int,
     ) -> None:
         self._cache = cache
         self._key = memory_key(wanted)
@@ -70,7 +72,8 @@ class Replay:
         self._coding = coding
         self._held = held
         self._encoder = encoder
-        self._minute = cache.as_of() // MINUTE_SECONDS
+        # Of the parsing, not of now: over midnight, what was asked for is still the day before.
+        self._minute = minute
         self._static = b""
         self._second = 0
         # Another answer under the same key needs headers of its own, also when this one is long gone.

@@ -68,15 +68,16 @@ class Cache:
         certificate; otherwise a hole raises IncompleteData. Also raised: InvalidRequest, TickerNotFound, VendorError.
         """
         call = (ticker, range, start, end, resolution, adjust, partial)
+        asked_at = self._now()
         try:
             table, since, until = self._entries[call]
         except (KeyError, TypeError):  # TypeError: an argument that is no argument; parsing says which
             pass
         else:
-            if since <= self._now() < until:
+            if since <= asked_at < until:
                 self._shortcut_hits += 1
                 return table
-        return await self._ask(call, self.parse(ticker, range, start, end, resolution, adjust, partial))
+        return await self._ask(call, asked_at, self.parse(ticker, range, start, end, resolution, adjust, partial))
 
     async def get_many(
         self,
@@ -206,12 +207,12 @@ class Cache:
         except InvalidRequest as exc:
             raise in_python(exc) from None
 
-    async def _ask(self, call: Hashable, request: CandleRequest) -> CandleTable:
+    async def _ask(self, call: Hashable, asked_at: float, request: CandleRequest) -> CandleTable:
         served = await self.read_through.get(request)
         table = CandleTable(served, self._now)
         # A hit of the memory tier came without a single suspension, so nothing was invalidated since.
         if served.tier == IN_MEMORY and not served.degraded:
-            self.shortcuts.keep(call, table, served.answer, self._now())
+            self.shortcuts.keep(call, table, served.answer, asked_at)
         return table
 
     def _span(

@@ -1,7 +1,7 @@
 """From the arguments of a call straight to its answer, while that answer cannot have changed.
 
 Only what the memory tier has just served becomes a shortcut, so the rules of what may be kept stay the tier's. It is
-valid from the instant it was served until the answer could change or the market date does ("1Y" is another span
+valid from the instant it was asked for until the answer could change or the market date does ("1Y" is another span
 tomorrow), whichever comes first; a clock that was set back is outside too.
 """
 
@@ -33,10 +33,10 @@ class Shortcuts:
         self._bytes_max = bytes_max
         self._bytes = 0
 
-    def keep(self, call: Hashable, table: CandleTable, answer: Answer, now: float) -> None:
-        """Let ``call`` lead to ``table`` from ``now`` on."""
+    def keep(self, call: Hashable, table: CandleTable, answer: Answer, asked_at: float) -> None:
+        """Let ``call``, which was made at ``asked_at``, lead to ``table`` from then on."""
         self._drop(call)
-        self.entries[call] = (table, now, min(answer.fresh_until, next_midnight(now)))
+        self.entries[call] = (table, asked_at, min(answer.fresh_until, next_midnight(asked_at)))
         self._bytes += table.nbytes
         while len(self.entries) > self._entries_max or self._bytes > self._bytes_max:
             self._drop(next(iter(self.entries)))
