@@ -6,13 +6,16 @@ import math
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.strategies import CALENDAR
-from ohlcache.domain.adjustment import Adjustment
+from ohlcache.domain.adjustment import Actions, Adjustment
+from ohlcache.domain.candles import Candles
 from ohlcache.domain.composition import STALE_LIFE_SECONDS, SourceFacts, compose
-from ohlcache.domain.coverage import Holding, SessionState
+from ohlcache.domain.coverage import Coverage, Holding, SessionState, merge
 from ohlcache.domain.freshness import due_at, last_due_day
 from ohlcache.domain.market_time import market_date
 from ohlcache.domain.observation import VendorAnswer, observe
@@ -61,12 +64,14 @@ def composed(
     facts: SourceFacts = LIVE,
     stale: bool = False,
     as_of: float | None = None,
+    ledger: Holding | None = None,
+    partial: bool = False,
 ) -> Answer:
     return compose(
-        CandleRequest("AAPL", resolution, name, span),
+        CandleRequest("AAPL", resolution, name, span, partial=partial),
         adjustment,
         own,
-        own,
+        own if ledger is None else ledger,
         facts,
         calendar=CALENDAR,
         now=now,
@@ -159,3 +164,66 @@ def test_nothing_known_of_nothing_due() -> None:
     answer = composed(weekend, Holding.empty(), now, Resolution.DAY)
     assert (answer.certificate.expected, answer.certificate.complete) == (0, True)
     assert answer.fresh_until == math.inf
+
+
+def without(holding: Holding, *gone: date) -> Holding:
+    keep = [date.fromordinal(day) not in gone for day in holding.coverage.days.tolist()]
+    return holding.select(np.asarray(keep))
+
+
+class TestHolesInTheLedger:
+    """G12: nobody knows whether a stock was split in a session that is missing, so no price of before meets one of after."""
+
+    NOW = instant_of("2024-06-08T01:00:00Z")
+    WEEK = Span(date(2024, 6, 3), date(2024, 6, 7))
+
+    def days(self, adjustment: Adjustment, ledger: Holding, **wishes: bool) -> list[int]:
+        """Return the days of June of which the answer has minutes."""
+        own = seen(Resolution.HOUR, self.NOW)
+        answer = composed(self.WEEK, own, self.NOW, Resolution.HOUR, adjustment, ledger=ledger, **wishes)
+        days = sorted({date.fromordinal(day).day for day in answer.days.tolist()})
+        missing = [date.fromisoformat(day).day for day in answer.certificate.missing]
+        assert sorted(days + missing) == [3, 4, 5, 6, 7]
+        assert answer.certificate.complete == (not missing)
+        return days
+
+    @pytest.mark.parametrize("wish", ["stale", "partial"])
+    def test_before_a_hole_at_the_end_the_older_side_stays(self, wish: str) -> None:
+        """The answer is what it was when the ledger was last heard."""
+        daily = seen(Resolution.DAY, self.NOW)
+        ended = without(daily, date(2024, 6, 6), date(2024, 6, 7))
+        assert self.days(Adjustment.SPLITS, ended, **{wish: True}) == [3, 4, 5]
+        assert self.days(Adjustment.ALL, without(daily, date(2024, 6, 7)), **{wish: True}) == [3, 4, 5, 6]
+        assert self.days(Adjustment.NONE, ended, **{wish: True}) == [3, 4, 5, 6, 7]
+
+    def test_after_a_hole_in_the_middle_the_newer_side_stays(self) -> None:
+        """What is on today's scale is given from the hole on: a split counts for the days before it."""
+        daily = seen(Resolution.DAY, self.NOW)
+        assert self.days(Adjustment.SPLITS, without(daily, date(2024, 6, 5)), partial=True) == [5, 6, 7]
+        assert self.days(Adjustment.SPLITS, without(daily, date(2024, 6, 4), date(2024, 6, 6)), partial=True) == [6, 7]
+        both = without(daily, date(2024, 6, 4), date(2024, 6, 7))
+        assert self.days(Adjustment.SPLITS, both, partial=True) == [4, 5, 6]
+
+    def test_a_hole_that_no_candle_lies_before_does_no_harm(self) -> None:
+        """A split on the first day, or outside the answer, moves nothing in it."""
+        daily = seen(Resolution.DAY, self.NOW)
+        assert self.days(Adjustment.SPLITS, without(daily, date(2024, 6, 3)), partial=True) == [3, 4, 5, 6, 7]
+        assert self.days(Adjustment.SPLITS, without(daily, date(2024, 5, 31)), partial=True) == [3, 4, 5, 6, 7]
+        assert self.days(Adjustment.SPLITS, daily, stale=True) == [3, 4, 5, 6, 7]
+
+    def test_a_row_that_was_not_out_is_a_hole(self) -> None:
+        """Friday asked about before its row was out says nothing of a split on Friday."""
+        friday, asked_at = date(2024, 6, 7), instant_of("2024-06-07T20:30:00Z")
+        row = (np.array([value], kind) for value, kind in zip((friday.toordinal(), SessionState.FORMING, asked_at, 0),
+               (np.int32, np.uint8, np.int64, np.int32), strict=True))  # fmt: skip
+        early = Holding(Coverage(*row), Candles.empty(), Actions.none())
+        known = without(seen(Resolution.DAY, self.NOW), friday)
+        assert self.days(Adjustment.SPLITS, merge([known, early]), stale=True) == [3, 4, 5, 6]
+
+    def test_daily_candles_have_their_own_ledger(self) -> None:
+        """Around a missing daily session the newer side stays; raw, both do."""
+        daily = without(seen(Resolution.DAY, self.NOW), date(2024, 6, 5))
+        for adjustment, expected in ((Adjustment.SPLITS, [6, 7]), (Adjustment.NONE, [3, 4, 6, 7])):
+            answer = composed(self.WEEK, daily, self.NOW, Resolution.DAY, adjustment, partial=True)
+            assert [date.fromordinal(day).day for day in answer.days.tolist()] == expected
+            assert len(answer.certificate.missing) == 5 - len(expected)

@@ -220,6 +220,13 @@ MUTANTS = (
         _tests("tests/simulation/test_found.py"),
     ),
     Mutant(
+        "older prices of before and after an unknown session meet",
+        "domain/composition.py",
+        "if (stale or request.partial) and adjustment is not Adjustment.NONE:",
+        "if request.partial and not stale and adjustment is not Adjustment.NONE:",
+        _tests("tests/simulation/test_found.py"),
+    ),
+    Mutant(
         "a failing store fails the request",
         "service/guarded_store.py",
         "hint=exc.hint\n            )\n            return None",

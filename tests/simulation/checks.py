@@ -528,26 +528,40 @@ class _AnswerCheck:
         if self.answer.adjustment is Adjustment.NONE:
             yield []
             return
-        checks, truth = self.checks, self.checks.truth
-        now = checks.loop.time()
-        certain, choices = [], []
+        truth, now = self.checks.truth, self.checks.loop.time()
+        certain: list[Action] = []
+        choices: list[list[Action | None]] = []
         for action in truth.actions(self.ticker):
             if truth.published_at(self.ticker, action.day, Resolution.DAY) > now:
                 continue
-            if self._settled(action.day, Resolution.DAY):
+            given = len(self.answer.days) and action.day <= self.answer.days[-1]
+            if self._settled(action.day, Resolution.DAY) and (given or self.answer.certificate.complete):
                 certain.append(action)
-                continue
-            series = Series(self.ticker, self.answer.source, Resolution.DAY)
-            closes = {action.close}
-            for look in checks.vendor.looks_between(series, self.oldest_look, now):
-                row = truth.session_view(self.ticker, Resolution.DAY, action.day, look.seen_at)
-                closes |= set(row.close.tolist())
-            told = [Action(action.day, action.dividend, action.split, close) for close in sorted(closes)]
-            choices.append([*told, None])
+            elif given and self.answer.stale and self._was_out(action):
+                # Older data ends where its ledger does: what is in it was adjusted by everything before its end.
+                choices.append(self._told(action))
+            else:
+                choices.append([*self._told(action), None])
         for number, chosen in enumerate(product(*choices)):
             if number >= LEDGERS_MAX:
                 return
             yield certain + [action for action in chosen if action is not None]
+
+    def _was_out(self, action: Action) -> bool:
+        """Whether every look at the session, since it was due, has shown the action."""
+        truth = self.checks.truth
+        late = truth.late_seconds(self.ticker, action.day)
+        return not late and truth.published_at(self.ticker, action.day, Resolution.DAY) <= self.since - self.spread
+
+    def _told(self, action: Action) -> list[Action | None]:
+        """Return an action with every close that its row has shown."""
+        checks, truth = self.checks, self.checks.truth
+        series = Series(self.ticker, self.answer.source, Resolution.DAY)
+        closes = {action.close}
+        for look in checks.vendor.looks_between(series, self.oldest_look, checks.loop.time()):
+            row = truth.session_view(self.ticker, Resolution.DAY, action.day, look.seen_at)
+            closes |= set(row.close.tolist())
+        return [Action(action.day, action.dividend, action.split, close) for close in sorted(closes)]
 
     def _adjusted(self, candles: Candles, days: Any, ledger: list[Action]) -> Candles:
         how = self.answer.adjustment

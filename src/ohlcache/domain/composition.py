@@ -12,7 +12,7 @@ import numpy as np
 from ohlcache.domain.adjustment import Adjustment, adjust
 from ohlcache.domain.answer import Answer, Certificate
 from ohlcache.domain.coverage import SessionState
-from ohlcache.domain.freshness import next_due_at
+from ohlcache.domain.freshness import last_due_day, next_due_at
 from ohlcache.domain.plan import Need, due_sessions, missing_days
 from ohlcache.domain.request import CUSTOM
 from ohlcache.domain.resolution import Resolution
@@ -55,6 +55,8 @@ def compose(
     """
     first, last = request.span.start.toordinal(), request.span.end.toordinal()
     part = own.between(first, last)
+    if (stale or request.partial) and adjustment is not Adjustment.NONE:
+        part = _on_one_scale(part, ledger.coverage, calendar, as_of)
     days = part.candle_days()
     candles = adjust(part.candles, days, ledger.actions, adjustment)
     need = Need(Series(request.ticker, source.name, request.resolution), request.span)
@@ -85,6 +87,31 @@ def compose(
         synthetic=source.synthetic,
         stale=stale,
     )
+
+
+def _on_one_scale(part: Holding, ledger: Coverage, calendar: SessionTable, as_of: float) -> Holding:
+    """Return what of a holding can be adjusted alike though the ledger has holes.
+
+    Whether a stock was split in a session that the ledger does not know nobody can say, so prices on both sides of it
+    must not stand in one answer. At a hole that ends the ledger the older side stays, so that the answer is what it was
+    before; elsewhere the newer.
+    """
+    days = part.candle_days()
+    if not len(days):
+        return part
+    after_the_first = int(days[0]) + 1
+    due = calendar.days[(calendar.days >= after_the_first) & (calendar.days <= days[-1])]
+    newest = last_due_day(Resolution.DAY, calendar, as_of)
+    due = due[due <= (newest.toordinal() if newest else 0)]
+    # A row that was not out when the vendor was last heard is no word on the session.
+    told = ledger.days[(ledger.states != SessionState.FORMING) | (ledger.counts > 0)]
+    holes = due[~np.isin(due, told)]
+    if not len(holes):
+        return part
+    ended = holes[holes > told.max(initial=0)]
+    inner = holes[holes < told.max(initial=0)]
+    covered = part.coverage.days
+    return part.select((covered >= inner.max(initial=0)) & (covered < ended.min(initial=np.iinfo(covered.dtype).max)))
 
 
 def _certify(
