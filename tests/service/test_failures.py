@@ -179,6 +179,18 @@ async def test_another_vendor_stands_in(cache: Callable[..., World], fault: Faul
     assert served.answer.fallback is None
 
 
+async def test_a_stand_in_gives_way_to_the_source(cache: Callable[..., World]) -> None:
+    """F3: what another vendor gave in a bad minute is repeated for five, not until the next session is due."""
+    world = cache(vendors=[vendor("tiingo"), vendor("finnhub", traits=PRE_ADJUSTED_TRAITS)])
+    world.vendor.faults.then(Fault.SERVER_ERROR)
+    assert (await world.ask(range="1M")).answer.source == "finnhub"
+    await world.clock.advance(299)
+    assert (await world.ask(range="1M")).tier == IN_MEMORY
+    await world.clock.advance(1)
+    served = await world.ask(range="1M")
+    assert (served.tier, served.answer.source, served.degraded) == ("tiingo", "tiingo", False)
+
+
 async def test_the_stand_in_is_asked_only_for_what_it_can(cache: Callable[..., World]) -> None:
     """F3: what was asked to be raw is not answered with adjusted prices."""
     world = cache(vendors=[vendor("tiingo"), vendor("finnhub", traits=PRE_ADJUSTED_TRAITS)])

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from ohlcache.domain.answer import IN_MEMORY, Answer, Fallback, Served
 from ohlcache.domain.composition import SourceFacts, compose
-from ohlcache.domain.coverage import Holding, SessionState
 from ohlcache.domain.errors import (
     IncompleteData,
     InvalidRequest,
@@ -33,7 +32,14 @@ from ohlcache.domain.ticker import normalise_ticker
 from ohlcache.ports import Level, Metric
 from ohlcache.service.covering import Covered, Coverer
 from ohlcache.service.fetching import market_now
-from ohlcache.service.reports import Backfilled, CacheStatus, Invalidated, ResolutionFacts, SessionReport
+from ohlcache.service.reports import (
+    Backfilled,
+    CacheStatus,
+    Invalidated,
+    ResolutionFacts,
+    SessionReport,
+    session_reports,
+)
 from ohlcache.service.single_flight import SingleFlight
 
 if TYPE_CHECKING:
@@ -41,6 +47,7 @@ if TYPE_CHECKING:
     from datetime import date
 
     from ohlcache.domain.adjustment import Adjustment
+    from ohlcache.domain.coverage import Holding
     from ohlcache.domain.sessions import SessionTable
     from ohlcache.ports import CandleVendor, Clock, Telemetry, TickerInfo
     from ohlcache.service.guarded_store import GuardedStore
@@ -48,6 +55,9 @@ if TYPE_CHECKING:
 
 WORTH_ANOTHER_WAY = (VendorUnavailable, VendorGarbage, NotEntitled)
 """Failures after which another vendor, older data or daily candles are tried; a quota is not worked around."""
+
+STAND_IN_LIFE_SECONDS = 300.0
+"""How long what stands in (another vendor's candles, daily ones) is repeated before the source is tried again."""
 
 
 class ReadThrough:
@@ -173,15 +183,8 @@ class ReadThrough:
         vendor = self._vendors[0]
         need = Need(Series(normalise_ticker(ticker), vendor.name, resolution), span)
         coverage = (await self._coverer.held(need)).coverage
-        known = {
-            int(day): (SessionState(int(state)).name.lower().replace("_", "-"), int(count), float(observed))
-            for day, state, observed, count in zip(*coverage.columns(), strict=True)
-        }
-        due = {int(day) for day in due_sessions(need, self.calendar, self.as_of()).days}
-        return tuple(
-            SessionReport(day, *known.get(day.toordinal(), _unknown(due=day.toordinal() in due)))
-            for day in self.calendar.between(span).dates()
-        )
+        due = due_sessions(need, self.calendar, self.as_of())
+        return tuple(session_reports(self.calendar.between(span), due, coverage))
 
     async def invalidate_all_caches(self, ticker: str) -> Invalidated:
         """Clear every tier of ``ticker``, whole: there is no partial variant. Raises StoreError if the store cannot."""
@@ -254,7 +257,8 @@ class ReadThrough:
             if not _serves(vendor, request):
                 continue
             try:
-                return replace(await self._from(vendor, request), degraded=True)
+                other = await self._from(vendor, request)
+                return replace(other, answer=self._standing_in(other.answer), degraded=True)
             except OhlcacheError as exc:
                 self.telemetry.log(Level.WARNING, "source failed", source=vendor.name, code=exc.code)
         served = await self._from_older(source, request)
@@ -336,15 +340,15 @@ class ReadThrough:
         except OhlcacheError:
             return None
         message = f"Resolution {request.resolution} is not available at the moment; these are daily candles."
-        answer = replace(
-            served.answer,
-            request=replace(request, span=span),
-            fallback=Fallback(request.resolution, message),
-            fresh_until=min(served.answer.fresh_until, self.clock.now() + 300),
-            representations={},
-        )
+        fallback = Fallback(request.resolution, message)
+        answer = self._standing_in(replace(served.answer, request=replace(request, span=span), fallback=fallback))
         self.telemetry.log(Level.WARNING, "resolution fallback", ticker=request.ticker, code=failure.code)
         return Served(answer, served.tier, served.age_seconds, degraded=True)
+
+    def _standing_in(self, answer: Answer) -> Answer:
+        """Return ``answer``, fresh for no longer than a stand-in may be."""
+        until = min(answer.fresh_until, self.clock.now() + STAND_IN_LIFE_SECONDS)
+        return replace(answer, fresh_until=until, representations={})
 
     def _compose(
         self,
@@ -394,7 +398,3 @@ def _adjustment_of(request: CandleRequest, vendor: CandleVendor) -> Adjustment:
             field="adjust",
         )
     return request.adjustment
-
-
-def _unknown(*, due: bool) -> tuple[str, int, None]:
-    return ("missing" if due else "not-due", 0, None)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ohlcache.domain.coverage import SessionState
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import date
 
     from ohlcache.domain.adjustment import Adjustment
+    from ohlcache.domain.coverage import Coverage
     from ohlcache.domain.resolution import Resolution
+    from ohlcache.domain.sessions import Sessions
     from ohlcache.ports import BreakerState, QuotaState
     from ohlcache.service.memory_tier import MemoryStatistics
 
@@ -31,6 +35,18 @@ class SessionReport:
     state: str
     candles: int
     observed_at: float | None
+
+
+def session_reports(sessions: Sessions, due: Sessions, coverage: Coverage) -> Iterator[SessionReport]:
+    """Yield what ``coverage`` knows of each of ``sessions``, of which ``due`` are due."""
+    known = {
+        int(day): (SessionState(int(state)).name.lower().replace("_", "-"), int(count), float(observed))
+        for day, state, observed, count in zip(*coverage.columns(), strict=True)
+    }
+    missing = set(due.days.tolist())
+    for day in sessions.dates():
+        unknown = ("missing" if day.toordinal() in missing else "not-due", 0, None)
+        yield SessionReport(day, *known.get(day.toordinal(), unknown))
 
 
 @dataclass(frozen=True, slots=True)
