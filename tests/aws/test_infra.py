@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -18,7 +20,7 @@ from samtranslator.yaml_helper import yaml_parse
 from ohlcache.adapters.secrets import REFERENCE_PREFIX, SecretReference
 from ohlcache.adapters.stores import dynamodb_schema
 from ohlcache.adapters.stores.dynamodb_table import _METHODS, TTL_ATTRIBUTE
-from ohlcache.aws.deadline import MARGIN_SECONDS
+from ohlcache.aws.bounds import MARGIN_SECONDS
 from ohlcache.aws.telemetry import DIMENSION_OF, METRIC_NAMESPACE
 from ohlcache.ports import Metric
 from ohlcache.settings import Settings
@@ -212,18 +214,42 @@ def test_the_named_environments_set_parameters_that_exist() -> None:
             assert value in map(str, allowed)
 
 
-def test_the_deploy_guide_has_at_most_ten_commands() -> None:
-    """O8: from nothing to a smoke-tested URL in ten commands, and a way back."""
-    guide = (ROOT / "docs" / "deploying-to-aws.md").read_text()
-    deploy, _, back = guide.partition("## Rolling back")
-    commands = [
+GUIDE = (ROOT / "docs" / "deploying-to-aws.md").read_text()
+
+
+def commands_of(chapter: str) -> list[str]:
+    """Return the commands that a chapter of the deploy guide shows."""
+    text = GUIDE.partition(f"## {chapter}\n")[2].partition("\n## ")[0]
+    return [
         line
-        for block in re.findall(
-            r"```sh\n(.*?)```", deploy.partition("## Deploying")[2].partition("\n## ")[0], re.DOTALL
-        )
+        for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL)
         for line in block.replace("\\\n", " ").splitlines()
         if line.strip() and not line.startswith("#")
     ]
+
+
+def test_the_deploy_guide_names_what_is_there() -> None:
+    """O8: template, configuration, scripts and outputs of the guide's commands exist where the commands look for them."""
+    commands = [*commands_of("Deploying"), *commands_of("Rolling back")]
+    (deploy,) = (shlex.split(command) for command in commands if command.startswith("sam deploy"))
+    options = dict(zip(deploy[2::2], deploy[3::2], strict=True))
+    template = ROOT / options["--template-file"]
+    assert template == TEMPLATE_PATH
+    # The SAM CLI looks for its configuration beside the template, wherever it was started.
+    configuration = tomllib.loads((template.parent / options.get("--config-file", "samconfig.toml")).read_text())
+    assert options["--config-env"] in configuration
+    for command in commands:
+        for script in re.findall(r"infra/\S+\.sh", command):
+            assert os.access(ROOT / script, os.X_OK)
+        for name in re.findall(r"infra/output\.sh (\w+)", command):
+            assert name in TEMPLATE["Outputs"]
+    assert configuration["production"]["deploy"]["parameters"]["stack_name"] == "ohlcache"
+
+
+def test_the_deploy_guide_has_at_most_ten_commands() -> None:
+    """O8: from nothing to a smoke-tested URL in ten commands, and a way back."""
+    _, _, back = GUIDE.partition("## Rolling back")
+    commands = commands_of("Deploying")
     assert 1 <= len(commands) <= 10
     assert any("smoke-test" in command for command in commands)
     assert "```sh" in back
