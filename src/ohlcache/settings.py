@@ -134,7 +134,11 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("source", "clock", "tiingo_api_key", "finnhub_api_key", "table", mode="before")
+    @field_validator(
+        *("source", "clock", "tiingo_api_key", "finnhub_api_key", "smoke_test_api_key"),
+        *("table", "dynamodb_endpoint_url", "aws_region"),
+        mode="before",
+    )
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value

@@ -17,6 +17,7 @@ from aws.test_dynamodb_store import LOCK, SPAN, Bench
 from contracts.dynamodb_engines import CREDENTIALS, REGION, Table, free_port
 from ohlcache.adapters.aws_clients import ClientKey, client_of
 from ohlcache.domain.errors import StoreError
+from ohlcache.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -47,7 +48,7 @@ async def failure_of(bench: Bench) -> StoreError:
         ("ProvisionedThroughputExceededException", 400, 2, "overloaded", "throttled requests"),
         ("InternalServerError", 500, 2, "overloaded or failing", "health page"),
         ("ServiceUnavailable", 503, 2, "overloaded or failing", "health page"),
-        ("ValidationException", 400, 1, "refused Query", "the key does not match"),
+        ("ValidationException", 400, 1, "refused Query", "the key does not match. Set OHLC_CACHE_TABLE"),
     ],
 )
 async def test_what_the_service_answers_is_explained(
@@ -160,3 +161,11 @@ async def test_a_cancelled_caller_does_not_stop_its_write(bench: Bench) -> None:
         await task
     await bench.store.close()
     assert [item["PK"]["S"] for item in bench.items()] == [LOCK]
+
+
+async def test_a_region_or_endpoint_that_is_set_to_nothing_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """O1: what a shell leaves empty is no region with an empty name, for which there is an impossible address."""
+    for name in ("AWS_REGION", "AWS_ENDPOINT_URL_DYNAMODB", "SMOKE_TEST_API_KEY"):
+        monkeypatch.setenv(name, "")
+    settings = load_settings()
+    assert (settings.aws_region, settings.dynamodb_endpoint_url, settings.smoke_test_api_key) == (None, None, None)

@@ -101,7 +101,7 @@ def _explain_answer(exc: Exception, code: str, operation: str, resource: Resourc
         return AwsFailure(f"There is no {resource}.", resource.make_hint)
     return AwsFailure(
         f"{resource.service} refused {operation} on {resource} ({code or 'no code'}).",
-        f"{_text(exc)} {resource.make_hint}",
+        f"{_text(exc)}. {resource.make_hint}".removeprefix(". "),
     )
 
 
@@ -156,4 +156,4 @@ def _status(exc: Exception) -> int:
 
 def _text(exc: Exception) -> str:
     response = getattr(exc, "response", {})
-    return str(response.get("Error", {}).get("Message", ""))[:300]
+    return str(response.get("Error", {}).get("Message", ""))[:300].strip().rstrip(".")
