@@ -19,11 +19,13 @@ from uuid import uuid4
 from contracts.dynamodb_engines import CREDENTIALS, ENVIRONMENT
 
 ANSWER_SECONDS_MAX = 60
+PAYLOAD_BYTES_MAX = 6 * 1024 * 1024
+"""What the real runtime API takes of a function; a longer answer is a failed invocation."""
 
 
 @dataclass
 class Outcome:
-    """What the function said to one event: ``kind`` is response, error or init-error."""
+    """What the function said to one event: ``kind`` is response, error or init-error; too-large where Lambda refuses it."""
 
     kind: str
     body: Any
@@ -180,6 +182,8 @@ def _handler_class(events: Queue[Invocation], outcomes: Queue[Outcome]) -> type[
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             kind = "init-error" if self.path.endswith("/init/error") else self.path.rsplit("/", 1)[-1]
+            if len(body) > PAYLOAD_BYTES_MAX:
+                kind = "too-large"
             self._send(202, b"{}", {})
             outcomes.put(Outcome(kind, json.loads(body or b"null")))
 

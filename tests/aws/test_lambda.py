@@ -116,17 +116,45 @@ def test_near_its_time_out_it_answers_503_and_stays_warm(table: Table) -> None:
     with FakeVendors() as fake:
         fake.latency_seconds = 3
         vendor = {"OHLCACHE_SOURCE": "tiingo", "TIINGO_API_KEY": "k" * 20, "TIINGO_BASE_URL": fake.tiingo_url}
-        with LocalLambda(HANDLER, environment(table, **vendor)) as function:
+        page = "https://charts.example"
+        with LocalLambda(HANDLER, environment(table, **vendor, OHLCACHE_CORS_ORIGINS=page)) as function:
             assert function.get("/healthz").status == 200
-            late = function.get(OHLC, timeout_seconds=3)
+            late = function.get(OHLC, timeout_seconds=3, headers={"origin": page, "x-request-id": "chart-43"})
             assert late.status == 503
             assert late.json()["error"]["code"] == "vendor_unavailable"
             assert int(late.headers["retry-after"]) > 0
             assert late.seconds < 3
-            assert "request out of time" in function.text()
+            # It is an answer like any other: a page of another origin may read it, and its lines name the request.
+            assert late.headers["access-control-allow-origin"] == page
+            assert late.headers["x-request-id"] == "chart-43"
+            told = {line["message"]: line for line in function.lines() if "message" in line}
+            assert told["request out of time"]["correlation_id"] == "chart-43"
+            assert (told["request"]["status"], told["request"]["correlation_id"]) == (503, "chart-43")
             again = function.get(OHLC)
             assert again.status == 200
             assert len(fake.calls) == 1
+
+
+def test_an_answer_too_long_for_lambda_is_told_and_not_a_failed_invocation(table: Table) -> None:
+    """R: more than 6 MB cannot leave a function: 400 says to ask for less or compressed, and compressed it comes."""
+    with LocalLambda(HANDLER, environment(table)) as function:
+        minutes = {"range": "6M", "resolution": "1"}
+        refused = function.get(OHLC, **minutes)
+        assert (refused.kind, refused.status) == ("response", 400)
+        assert refused.json()["error"]["field"] == "range"
+        assert "Accept-Encoding" in refused.json()["error"]["hint"]
+        packed = function.get(OHLC, headers={"accept-encoding": "zstd"}, **minutes)
+        assert (packed.kind, packed.status) == ("response", 200)
+        assert int(packed.headers["content-length"]) * 4 > len(packed.body["body"]) * 2.9
+
+
+def test_without_a_region_it_answers_from_the_vendor_and_says_the_fix(table: Table) -> None:
+    """S9, F2: a client that cannot be made at the start costs no answer; the line names AWS_REGION."""
+    settings = environment(table, AWS_REGION="")
+    with LocalLambda(HANDLER, settings) as function:
+        assert function.get(OHLC).status == 200
+        line = next(line for line in function.lines() if line.get("message") == "store failed")
+        assert "AWS_REGION" in line["hint"]
 
 
 @pytest.mark.parametrize(

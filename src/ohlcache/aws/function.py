@@ -7,6 +7,7 @@ cache. What only a miss needs (the vendors' keys) is read by the first miss.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from mangum import Mangum
@@ -15,7 +16,7 @@ from pydantic import SecretStr
 from ohlcache.adapters.aws_clients import ClientKey, client_of
 from ohlcache.adapters.secrets import SecretReference, read_secret
 from ohlcache.assembly import build_cache, build_clock
-from ohlcache.aws.deadline import MARGIN_SECONDS, Deadline
+from ohlcache.aws.bounds import BOUNDS, MARGIN_SECONDS
 from ohlcache.aws.telemetry import LambdaTelemetry
 from ohlcache.domain.errors import ConfigurationError
 from ohlcache.http.app import HttpOptions, create_app
@@ -75,7 +76,8 @@ class Function:
         self.telemetry = LambdaTelemetry(clock, level=Level(settings.log_level), secrets=secrets)
         self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)  # Mangum looks for it there
-        client_of(ClientKey("dynamodb", settings.aws_region, settings.dynamodb_endpoint_url))
+        with suppress(Exception):  # what is wrong with it, the first read says, with the fix, and is worked around
+            client_of(ClientKey("dynamodb", settings.aws_region, settings.dynamodb_endpoint_url))
 
         async def open_cache() -> ReadThrough:
             return await build_cache(settings, telemetry=self.telemetry, clock=clock)
@@ -85,10 +87,11 @@ class Function:
             api_keys=keys,
             cors_origins=settings.cors_origins,
             metrics=self.telemetry.registry,
+            bounds=BOUNDS,
         )
         self._app = create_app(open_cache, options)
         self._loop.run_until_complete(self._app.lifecycle.open())
-        self._mangum = Mangum(Deadline(self._app, self.telemetry), lifespan="off")
+        self._mangum = Mangum(self._app, lifespan="off")
         self._handle = self.telemetry.logger.inject_lambda_context(self._invoke)
 
     def __call__(self, event: Event, context: Any) -> object:  # noqa: ANN401 - Lambda's own class

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import traceback
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ohlcache.adapters.prometheus import MetricRegistry
 from ohlcache.adapters.telemetry import REQUEST_ID
 from ohlcache.domain.answer import IN_MEMORY
-from ohlcache.domain.errors import OhlcacheError
+from ohlcache.domain.errors import InvalidRequest, OhlcacheError, VendorUnavailable
 from ohlcache.http.api_keys import GUARDED_PREFIX, ApiKeys
 from ohlcache.http.cors import Cors
 from ohlcache.http.coverage import CoverageResource
@@ -64,11 +65,23 @@ _COMMON = ((b"x-content-type-options", b"nosniff"),)
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """What carries an answer takes no longer one, and waits no longer for it.
+
+    ``body_bytes_max``: as it stands in the answer, compressed or not; ``seconds_left``: of a request, by its scope.
+    """
+
+    body_bytes_max: int
+    seconds_left: Callable[[Message], float]
+
+
+@dataclass(frozen=True, slots=True)
 class HttpOptions:
     """What the front door must be told.
 
     ``api_keys``: empty means that none is needed; ``cors_origins``: origins whose pages may call, ``*`` for all;
     ``page_dir``: where the built web page is, None for the small one that ships; ``metrics``: what ``/metrics`` shows.
+    ``bounds``: what the carrier of the answers sets, where it sets any.
     """
 
     version: str
@@ -76,6 +89,7 @@ class HttpOptions:
     cors_origins: tuple[str, ...] = ()
     page_dir: Path | None = None
     metrics: MetricsText = field(default_factory=MetricRegistry)
+    bounds: Bounds | None = None
 
 
 def create_app(open_cache: Callable[[], Awaitable[ReadThrough]], options: HttpOptions) -> HttpApp:
@@ -114,6 +128,7 @@ class HttpApp:
         self._page = page
         self._keys = ApiKeys(options.api_keys)
         self._cors = Cors(options.cors_origins)
+        self._bounds = options.bounds
         self.ids = RequestIds()
         self.replays = ReplayBoard()
 
@@ -148,7 +163,7 @@ class HttpApp:
         route = self.routes.find(request.path)
         self.lifecycle.request_begins()
         try:
-            response = await self._answer(request, route, scope.get("raw_path"), receive, request_id)
+            response = await self._answer(request, route, scope, receive, request_id)
             keep = scope.get("extensions", {}).get(EXTENSION)
             await _send(send, response, request_id, keep, empty=request.method == "HEAD")
             self._report(request, route, response, (time.perf_counter() - started))
@@ -159,18 +174,21 @@ class HttpApp:
         self,
         request: Request,
         route: tuple[Route, tuple[str, ...]] | None,
-        raw_path: bytes | None,
+        scope: Message,
         receive: Receive,
         request_id: str,
     ) -> Response:
         """Return the answer to ``request``, whatever happens on the way."""
         try:
-            _check_target(raw_path or request.path.encode(), request.query)
+            _check_target(scope.get("raw_path") or request.path.encode(), request.query)
             if request.method != "OPTIONS":
                 self._keys.check(request.path, request.headers)
             if request.method not in _BODILESS:
                 await _skip_body(request, receive)
-            response = await self._dispatch(request, route)
+            if self._bounds is None:
+                response = await self._dispatch(request, route)
+            else:
+                response = await self._bounded(self._dispatch(request, route), self._bounds, scope)
         except OhlcacheError as exc:
             response = error_response(exc, request_id)
         except Exception:  # noqa: BLE001 - a bug becomes a 500 with an id, and a line with its trace
@@ -178,6 +196,29 @@ class HttpApp:
             response = error_response(internal_error(), request_id)
         if request.path.startswith(GUARDED_PREFIX):
             response.headers += self._cors.headers(request.headers)
+        return response
+
+    async def _bounded(self, answering: Awaitable[Response], bounds: Bounds, scope: Message) -> Response:
+        """Return what ``answering`` returns, if it comes in time and can be carried.
+
+        What was being fetched goes on, is written when it is there, and is a hit for whoever asks again.
+        """
+        seconds = bounds.seconds_left(scope)
+        in_time = asyncio.timeout(max(seconds, 0.0))
+        try:
+            async with in_time:
+                response = await answering
+        except TimeoutError as exc:
+            if not in_time.expired():
+                raise
+            self._log(Level.ERROR, "request out of time", seconds=round(seconds, 3))
+            raise VendorUnavailable("The answer took too long.") from exc
+        if len(response.body) > bounds.body_bytes_max:
+            raise InvalidRequest(
+                f"This answer is longer than the {bounds.body_bytes_max / 1e6:.1f} MB that can be sent at once.",
+                hint="Ask for a shorter range, or for a compressed answer (Accept-Encoding: zstd or gzip).",
+                field="range",
+            )
         return response
 
     async def _dispatch(self, request: Request, found: tuple[Route, tuple[str, ...]] | None) -> Response:
