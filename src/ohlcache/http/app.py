@@ -37,7 +37,7 @@ from ohlcache.http.metrics import MetricsResource
 from ohlcache.http.ohlc import OhlcResource
 from ohlcache.http.openapi import OpenApiResource
 from ohlcache.http.page import Page
-from ohlcache.http.replay import EXTENSION, Replay, ReplayBoard
+from ohlcache.http.replay import EXTENSION, ReplayBoard
 from ohlcache.http.request_ids import RequestIds
 from ohlcache.http.routing import Route, RouteTable
 from ohlcache.http.status import StatusResource
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
     from pathlib import Path
 
+    from ohlcache.http.messages import Repeat
     from ohlcache.http.metrics import MetricsText
     from ohlcache.service.read_through import ReadThrough
 
@@ -301,7 +302,7 @@ async def _skip_body(request: Request, receive: Receive) -> None:
 
 
 async def _send(
-    send: Send, response: Response, request_id: str, keep: Callable[[Replay], None] | None, *, empty: bool
+    send: Send, response: Response, request_id: str, keep: Callable[[Repeat], None] | None, *, empty: bool
 ) -> None:
     headers = [*response.headers, *_COMMON, (b"x-request-id", request_id.encode())]
     if keep is not None and response.replay is not None:

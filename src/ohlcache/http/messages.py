@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    from ohlcache.http.replay import Replay
 
     Header = tuple[bytes, bytes]
 
@@ -35,6 +33,18 @@ class Request:
     params: tuple[str, ...] = ()
 
 
+class Repeat(Protocol):
+    """How a request of the same bytes may be answered again; see replay.py."""
+
+    def settle(self, headers: Iterable[Header]) -> None:
+        """Keep the headers of the answer that do not change."""
+        ...
+
+    def render(self) -> tuple[bytes, bytes] | None:
+        """Return head and body of another answer; None where the request has to go the whole way."""
+        ...
+
+
 @dataclass(slots=True)
 class Response:
     """One answer: ``headers`` with lower-case names, ``body`` whole; ``tier`` is for the log only.
@@ -46,7 +56,7 @@ class Response:
     headers: list[Header]
     body: bytes = b""
     tier: str | None = field(default=None)
-    replay: Replay | None = field(default=None, repr=False)
+    replay: Repeat | None = field(default=None, repr=False)
 
 
 def merged_headers(pairs: Iterable[Header]) -> dict[bytes, bytes]:

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
     from ohlcache.domain.answer import Answer
     from ohlcache.domain.request import CandleRequest
-    from ohlcache.http.messages import Header
+    from ohlcache.http.messages import Header, Repeat
     from ohlcache.http.negotiation import Coding, Format
     from ohlcache.http.representations import Encoder
     from ohlcache.service.read_through import ReadThrough
 
 EXTENSION = "ohlcache.replay"
-"""The ASGI extension by which a server offers to keep a ``Replay`` under the bytes of the request."""
+"""The ASGI extension by which a server offers to keep a ``Repeat`` under the bytes of the request."""
 
 HEADS_MAX = 4096
 HEAD_BYTES_MAX = 2048
@@ -126,7 +126,7 @@ class ReplayBoard:
     """Replays by the bytes of their request; holds no answer, so what the memory tier drops is gone."""
 
     def __init__(self) -> None:
-        self._replays: dict[bytes, Replay] = {}
+        self._replays: dict[bytes, Repeat] = {}
         self.get = self._replays.get
         self.defaults: list[Header] = []
         self.default_lines = b""
@@ -134,7 +134,7 @@ class ReplayBoard:
     def __len__(self) -> int:
         return len(self._replays)
 
-    def put(self, head: bytes, replay: Replay) -> None:
+    def put(self, head: bytes, replay: Repeat) -> None:
         """Keep ``replay`` for requests that are ``head``, byte for byte; the oldest makes room."""
         if len(head) > HEAD_BYTES_MAX:
             return

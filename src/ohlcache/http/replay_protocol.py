@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from ohlcache.http.replay import EXTENSION, Replay, ReplayBoard, is_repeatable
+from ohlcache.http.replay import EXTENSION, ReplayBoard, is_repeatable
 
 if TYPE_CHECKING:
     import asyncio
 
+    from ohlcache.http.messages import Repeat
     from ohlcache.http.request_ids import RequestIds
 
 _END_OF_HEAD = b"\r\n\r\n"
@@ -80,7 +81,7 @@ class ReplayingProtocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         self._replayed_at = self.loop.time()
 
-    def _offer(self, replay: Replay) -> None:
+    def _offer(self, replay: Repeat) -> None:
         if self._head is not None and self.scope["http_version"] == "1.1" and is_repeatable(self.headers):
             self.board.put(self._head, replay)
 

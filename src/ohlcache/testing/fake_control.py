@@ -13,17 +13,42 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from aiohttp import web
 
 from ohlcache.testing.faults import Fault
 
 if TYPE_CHECKING:
-    from ohlcache.testing.fake_vendors import FakeVendors
+    from collections.abc import Mapping, Sequence
+
+    from _typeshed import DataclassInstance
+
+    from ohlcache.testing.fake_sides import VendorSide
+    from ohlcache.testing.market import Market
 
 
-def add_routes(app: web.Application, fake: FakeVendors) -> None:
+class Orderable(Protocol):
+    """Fake vendors that take orders."""
+
+    market: Market
+    latency_seconds: float
+
+    @property
+    def calls(self) -> Sequence[DataclassInstance]:
+        """Everything that arrived, in order."""
+        ...
+
+    def sides(self) -> Mapping[str, VendorSide]:
+        """Return each vendor's side by its name."""
+        ...
+
+    def reset(self) -> None:
+        """Forget calls and faults."""
+        ...
+
+
+def add_routes(app: web.Application, fake: Orderable) -> None:
     """Serve the orders to ``fake``."""
     orders = _Orders(fake)
     app.router.add_get("/_fake/calls", orders.calls)
@@ -34,7 +59,7 @@ def add_routes(app: web.Application, fake: FakeVendors) -> None:
 
 
 class _Orders:
-    def __init__(self, fake: FakeVendors) -> None:
+    def __init__(self, fake: Orderable) -> None:
         self._fake = fake
 
     async def calls(self, _: web.Request) -> web.Response:
