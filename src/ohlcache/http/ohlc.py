@@ -120,8 +120,8 @@ def _headers(served: Served, shown: Representation, now: float) -> list[Header]:
 
 def _cache_status(served: Served, now: float) -> bytes:
     """Return how the answer was come by (RFC 9211); a store is a cache like the memory tier, a vendor is the origin."""
-    if served.tier == served.answer.source:
-        return b"ohlcache; fwd=uri-miss" if served.degraded else b"ohlcache; fwd=uri-miss; stored"
     life = served.answer.fresh_until - now
     ttl = b"; ttl=%d" % life if math.isfinite(life) else b""
+    if served.tier == served.answer.source:
+        return b"ohlcache; fwd=uri-miss%b%b" % (b"" if served.degraded else b"; stored", ttl)
     return b"ohlcache; hit%b; detail=%b" % (ttl, served.tier.encode())
