@@ -90,7 +90,7 @@ export function Tile(props: TileProps) {
 function Headline({ ticker, candles, formats }: { ticker: string; candles: Candles; formats: Formats }) {
   const { data: found } = useQuery(tickersQuery(ticker));
   const name = found?.find((info) => info.ticker === ticker)?.name;
-  const change = candles.answer === undefined ? null : changeOf(candles.data);
+  const change = candles.answer === undefined ? null : changeOf(candles.answer);
   const { decimals } = candles.data;
   return (
     <div className="headline">

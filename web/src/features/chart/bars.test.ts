@@ -3,12 +3,12 @@ import { describe, expect, it } from 'vitest';
 import type { Answer } from '../../api/ohlc';
 import { barsOf, indexAt } from './bars';
 
-function page(dates: string[], close: number, forming = 0): Answer {
+function page(dates: string[], close: number, forming = 0, resolution = 'D'): Answer {
   const column = dates.map(() => close);
   return {
     candles: { date: dates, open: column, high: column, low: column, close: column, volume: column },
     forming,
-    resolution: 'D',
+    resolution,
   } as unknown as Answer;
 }
 
@@ -20,6 +20,12 @@ describe('bars', () => {
       [2, false],
       [2, true],
     ]);
+  });
+
+  it('marks of a session in progress only the newest intraday candle: those before it have closed', () => {
+    const dates = ['2025-11-26T14:30:00Z', '2025-11-26T14:35:00Z', '2025-11-26T14:40:00Z'];
+    const { bars } = barsOf([page(dates, 1, 3, '5')]);
+    expect(bars.map((bar) => bar.forming)).toEqual([false, false, true]);
   });
 
   it('keeps times ascending when pages overlap: the newer page’s candle stands', () => {

@@ -26,7 +26,7 @@ export function barsOf(pages: readonly Answer[]): Bars {
   const bars: Bar[] = [];
   for (const page of pages) {
     const { candles } = page;
-    const formingFrom = candles.date.length - page.forming;
+    const formingFrom = candles.date.length - stillForming(page);
     for (let index = 0; index < candles.date.length; index += 1) {
       const bar = barAt(candles, index, index >= formingFrom);
       while ((bars.at(-1)?.time ?? -Infinity) >= bar.time) bars.pop();
@@ -39,6 +39,14 @@ export function barsOf(pages: readonly Answer[]): Bars {
     intraday: newest !== undefined && newest.resolution !== 'D',
     decimals: decimalsFor(bars.reduce((largest, bar) => Math.max(largest, bar.high), 0)),
   };
+}
+
+/**
+ * How many candles at the end still form. A session that is not final may change as a whole, and an intraday answer counts
+ * all its candles; but those before the newest have closed, and to a reader they are done.
+ */
+function stillForming({ forming, resolution }: Answer): number {
+  return resolution === 'D' ? forming : Math.min(1, forming);
 }
 
 function barAt(candles: Columns, index: number, forming: boolean): Bar {

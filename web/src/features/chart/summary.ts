@@ -1,5 +1,6 @@
 /** The chart in a sentence, for those who do not see it. */
 
+import type { Answer } from '../../api/ohlc';
 import type { Formats } from '../../lib/format';
 import { RESOLUTION_NAMES, type Resolution } from '../../lib/resolution';
 import type { Bars } from './bars';
@@ -27,10 +28,10 @@ export interface Change {
   share: number;
 }
 
-/** From the first candle's open to the last one's close. */
-export function changeOf({ bars }: Bars): Change | null {
-  const [first, last] = [bars[0], bars[bars.length - 1]];
-  if (first === undefined || last === undefined) return null;
-  const difference = last.close - first.open;
-  return { close: last.close, difference, share: first.open === 0 ? 0 : difference / first.open };
+/** From the first candle's open to the last one's close, over the span asked for: what was panned to does not count. */
+export function changeOf({ candles }: Answer): Change | null {
+  const [open, close] = [candles.open[0], candles.close.at(-1)];
+  if (open === undefined || close === undefined) return null;
+  const difference = close - open;
+  return { close, difference, share: open === 0 ? 0 : difference / open };
 }

@@ -55,9 +55,9 @@ export function Badge({ answer, formats }: { answer: Answer; formats: Formats })
         <dl>
           <Row name="Answered by" value={`${sourceName(provenance.tier)}, in ${formats.integer(Math.max(1, provenance.elapsedMs))} ms`} />
           <Row name="Source" value={sourceName(answer.source)} />
-          <Row name="Candles" value={`${formats.integer(answer.count)} of ${formats.integer(answer.expected)} due`} />
+          <Row name="Candles" value={candlesWords(answer, formats)} />
           {answer.known_empty > 0 && <Row name="Empty sessions" value={`${formats.integer(answer.known_empty)}, confirmed`} />}
-          {answer.forming > 0 && <Row name="Forming" value={formats.integer(answer.forming)} />}
+          {answer.forming > 0 && <Row name="May still change" value={formats.integer(answer.forming)} />}
           <Row name="True until" value={instant(answer.cache_expires_at, formats)} />
           <Row name="Calendar" value={answer.calendar_version} />
           {provenance.cacheKey !== null && <Row name="Key" value={provenance.cacheKey} code />}
@@ -66,6 +66,11 @@ export function Badge({ answer, formats }: { answer: Answer; formats: Formats })
       </div>
     </div>
   );
+}
+
+function candlesWords({ count, expected }: Answer, formats: Formats): string {
+  const due = `${formats.integer(Math.min(count, expected))} of ${formats.integer(expected)} due`;
+  return count > expected ? `${due}, ${formats.integer(count - expected)} more` : due;
 }
 
 function Row({ name, value, code = false }: { name: string; value: string; code?: boolean }) {

@@ -22,8 +22,23 @@ describe('completeness', () => {
     expect(why).toContain('confirmed that the other 2 do not exist');
   });
 
-  it('counts a forming candle apart', () => {
-    expect(graded({ count: 22, forming: 1 }).why).toContain('still forming');
+  it('counts a forming candle apart, due or not', () => {
+    for (const count of [21, 22]) {
+      expect(graded({ count, forming: 1 }).why).toBe(
+        'All 21 candles that the exchange calendar demands are here. The newest is still forming.',
+      );
+    }
+  });
+
+  it('invents no gap while a session is in progress: all its candles may change, and all are here', () => {
+    const { why } = graded({ expected: 136, count: 137, forming: 7 });
+    expect(why).toBe('All 136 candles that the exchange calendar demands are here. The newest is still forming.');
+    expect(graded({ expected: 0, count: 1, forming: 1 }).why).toBe('Nothing is due yet. The newest is still forming.');
+  });
+
+  it('speaks of one as of one', () => {
+    expect(graded({ count: 20 }).why).toContain('the other one does not exist');
+    expect(graded({ count: 1, expected: 1 }).why).toContain('The one candle that');
   });
 
   it('names what is missing', () => {

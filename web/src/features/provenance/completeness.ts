@@ -37,12 +37,16 @@ export function completeness(answer: Answer, formats: Formats): Completeness {
 function completeWhy(answer: Answer, count: string, formats: Formats): string {
   const forming = answer.forming > 0 ? ' The newest is still forming.' : '';
   if (answer.expected === 0 && answer.count === 0) return 'There was no session in this span, so nothing is missing.';
-  const due = answer.count - answer.forming;
-  if (due >= answer.expected) {
-    return `All ${count} candles that the exchange calendar demands are here.${forming}`;
+  const expected = formats.integer(answer.expected);
+  // A candle that still forms may be due already (a day's, in the evening) or not yet (the last five minutes').
+  if (answer.count >= answer.expected) {
+    if (answer.expected === 0) return `Nothing is due yet.${forming}`;
+    const all = answer.expected === 1 ? 'The one candle that the exchange calendar demands is' : `All ${expected} candles that the exchange calendar demands are`;
+    return `${all} here.${forming}`;
   }
-  const absent = formats.integer(answer.expected - due);
-  return `${count} of ${formats.integer(answer.expected)} candles; the vendor confirmed that the other ${absent} do not exist.${forming}`;
+  const absent = answer.expected - answer.count;
+  const others = absent === 1 ? 'the other one does' : `the other ${formats.integer(absent)} do`;
+  return `${count} of ${expected} candles; the vendor confirmed that ${others} not exist.${forming}`;
 }
 
 function missingDates(answer: Answer, formats: Formats): string {
