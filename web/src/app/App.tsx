@@ -22,9 +22,9 @@ import { Icon } from '../lib/ui/Icon';
 import { useMedia } from '../lib/useMedia';
 import { type PageKeys, SHORTCUTS, useShortcuts } from './shortcuts';
 import { Tile } from './Tile';
-import { useFullScreen } from './useFullScreen';
+import { canFillScreen, useFullScreen } from './useFullScreen';
 import { useView } from './useView';
-import { CHARTS_MAX, normaliseTicker, type View } from './view';
+import { CHARTS_MAX, tickerOf, type View } from './view';
 
 const formats = formatsFor(navigator.language);
 
@@ -65,8 +65,8 @@ export function App() {
 
   const chooseTicker = useCallback(
     (text: string, replacing: string) => {
-      // What cannot be a ticker is shown as such: the API's own word about it is better than silence.
-      const ticker = normaliseTicker(text) ?? text.trim().toUpperCase().slice(0, 12).replaceAll(',', '');
+      // A comma would make it two in the address.
+      const ticker = tickerOf(text.replaceAll(',', ' '));
       setActiveTicker(ticker);
       if (tickers.includes(ticker)) return;
       if (adding) {
@@ -191,8 +191,9 @@ export function App() {
           </button>
         </div>
       </header>
-      <ConnectionBanner />
+      {!full && <ConnectionBanner />}
       <main className="main" ref={stage} data-testid="stage" data-full={full}>
+        {full && <ConnectionBanner />}
         <div className="toolbar">
           <Controls
             span={span}
@@ -213,17 +214,19 @@ export function App() {
             <button type="button" className="icon-button" data-testid="refresh" aria-label="Refresh" title="Refresh (R)" onClick={refresh}>
               <Icon name="refresh" />
             </button>
-            <button
-              type="button"
-              className="icon-button"
-              data-testid="fullscreen"
-              aria-label="Full screen"
-              aria-pressed={full}
-              title="Full screen (F)"
-              onClick={toggleFull}
-            >
-              <Icon name={full ? 'shrink' : 'expand'} />
-            </button>
+            {canFillScreen() && (
+              <button
+                type="button"
+                className="icon-button"
+                data-testid="fullscreen"
+                aria-label="Full screen"
+                aria-pressed={full}
+                title="Full screen (F)"
+                onClick={toggleFull}
+              >
+                <Icon name={full ? 'shrink' : 'expand'} />
+              </button>
+            )}
           </div>
         </div>
         {several && status !== undefined && (

@@ -20,6 +20,11 @@ describe('the address', () => {
     );
   });
 
+  it('keeps what cannot be a ticker, so that one learns that it cannot', () => {
+    expect(viewSearch(parseView('/', '?ticker=a%20b&range=1M', 'IBM'))).toBe('?ticker=A+B&range=1M&resolution=D');
+    expect(viewSearch(parseView('/', '?ticker=,%20,', 'IBM'))).toBe('?ticker=IBM&range=1Y&resolution=D');
+  });
+
   it('names each ticker once, six at most', () => {
     expect(parseView('/', '?ticker=a,b,a,c,d,e,f,g', 'X').tickers).toEqual(['A', 'B', 'C', 'D', 'E', 'F']);
   });

@@ -16,6 +16,7 @@ export interface View {
 }
 
 const TICKER = /^[A-Z0-9][A-Z0-9.-]{0,11}$/;
+const IMPOSSIBLE_CHARACTERS_MAX = 40;
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
 /** The ticker as the API normalises it: upper case, class shares with a dot; null when it cannot be one. */
@@ -24,13 +25,18 @@ export function normaliseTicker(text: string): string | null {
   return TICKER.test(ticker) ? ticker : null;
 }
 
+/** The ticker as the address carries it. What cannot be one stays as it is: the API says so better than silence would. */
+export function tickerOf(text: string): string {
+  return normaliseTicker(text) ?? text.trim().toUpperCase().slice(0, IMPOSSIBLE_CHARACTERS_MAX);
+}
+
 /** Read the view from an address (`/?ticker=AAPL&…`, or `/AAPL`); what is missing or impossible takes its default. */
 export function parseView(path: string, search: string, defaultTicker: string): View {
   const query = new URLSearchParams(search);
   const tickers = (query.get('ticker') ?? path.slice(1))
     .split(',')
-    .map(normaliseTicker)
-    .filter((ticker) => ticker !== null);
+    .map(tickerOf)
+    .filter((ticker) => ticker !== '');
   const range = (query.get('range') ?? '').toUpperCase();
   const [startDate, endDate] = [query.get('start_date') ?? '', query.get('end_date') ?? ''];
   const resolution = (query.get('resolution') ?? '').toUpperCase();

@@ -16,6 +16,11 @@ describe('combinations', () => {
     expect(candlesAtMost({ startDate: '2010-01-01', endDate: '2014-12-31' }, 'D')).toBeGreaterThan(1258);
   });
 
+  it('refuses nothing for dates that are none', () => {
+    expect(tooMany({ startDate: '2014-13-45', endDate: '2014-12-12' }, 'D')).toBeNull();
+    expect(candlesAtMost({ startDate: '2014-12-12', endDate: '2014-01-01' }, '1')).toBe(0);
+  });
+
   it('refuses what the source lacks, and says what it has', () => {
     expect(resolutionRefusal({ range: '1M' }, '5', status)).toBe('The source finnhub has no 5-minute candles.');
     expect(adjustmentRefusal('D', 'all', status)).toContain('only adjusted for splits');

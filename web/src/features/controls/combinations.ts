@@ -27,10 +27,11 @@ const SESSIONS_MOST: Record<RangeName, number> = {
   YTD: 254,
 };
 
+/** Zero for dates that are none: what is wrong with them is the API's to say. */
 export function candlesAtMost(span: Span, resolution: Resolution): number {
   const sessions =
     'range' in span ? SESSIONS_MOST[span.range] : ((daysBetween(span.startDate, span.endDate) + 1) * 5) / 7 + 1;
-  return Math.ceil(sessions * CANDLES_A_SESSION[resolution]);
+  return Math.max(0, Math.ceil(sessions * CANDLES_A_SESSION[resolution]) || 0);
 }
 
 export function tooMany(span: Span, resolution: Resolution): string | null {

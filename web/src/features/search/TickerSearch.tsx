@@ -5,6 +5,7 @@ import { type KeyboardEvent, type RefObject, useDeferredValue, useId, useState }
 
 import { type TickerInfo, tickersQuery } from '../../api/tickers';
 import { Icon } from '../../lib/ui/Icon';
+import { meantTicker } from './meant';
 import { recentTickers } from './recent';
 
 interface TickerSearchProps {
@@ -48,7 +49,7 @@ export function TickerSearch({ adding, input, onChoose, onLeave }: TickerSearchP
       setOpen(true);
       if (length > 0) setActive((active + (event.key === 'ArrowDown' ? 1 : active < 0 ? length : length - 1)) % length);
     } else if (event.key === 'Enter') {
-      choose(suggestions[active]?.ticker ?? text.trim());
+      choose(suggestions[active]?.ticker ?? meantTicker(text, suggestions));
     } else if (event.key === 'Escape') {
       event.stopPropagation();
       close();
