@@ -4,6 +4,7 @@ import { focusManager, QueryClient, QueryClientProvider } from '@tanstack/react-
 import { StrictMode } from 'react';
 import { createRoot } from 'react-dom/client';
 
+import { accessKey } from './api/accessKey';
 import { onRestored, watchNetwork } from './api/connection';
 import { retryDelayMs, shouldRetry } from './api/retry';
 import { App } from './app/App';
@@ -36,6 +37,7 @@ const refresh = (): void => void client.invalidateQueries();
 watchNetwork();
 onRestored(refresh);
 watchReturn(refresh);
+accessKey.subscribe(refresh);
 
 const root = document.getElementById('root');
 if (root === null) throw new Error('index.html has no element with the id "root"');

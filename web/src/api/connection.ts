@@ -21,7 +21,9 @@ let timer: ReturnType<typeof setTimeout> | undefined;
 
 export function onRestored(listener: () => void): () => void {
   restoredListeners.add(listener);
-  return () => restoredListeners.delete(listener);
+  return () => {
+    restoredListeners.delete(listener);
+  };
 }
 
 export function reportLost(): void {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { type Answer, ohlcPath, olderSpanDays, readProvenance, refreshAfterMs } from './ohlc';
+import { type Answer, mayHaveOlder, ohlcPath, olderSpanDays, olderStart, readProvenance, refreshAfterMs } from './ohlc';
 
 const EXPIRES = '2026-01-01T00:05:00Z';
 
@@ -83,6 +83,18 @@ describe('provenance', () => {
 });
 
 describe('older candles', () => {
+  it('are not asked for before the listing, nor before the calendar begins', () => {
+    expect(mayHaveOlder(answer({ count: 252, expected: 252 }))).toBe(true);
+    expect(mayHaveOlder(answer({ count: 0, expected: 252 }))).toBe(false);
+    expect(mayHaveOlder(answer({ count: 252, expected: 252, start_date: '1970-01-02' }))).toBe(false);
+    expect(olderStart('1971-06-30', 3650)).toBe('1970-01-02');
+    expect(olderStart('2014-06-30', 365)).toBe('2013-06-30');
+  });
+
+  it('go on beyond a week without a session', () => {
+    expect(mayHaveOlder(answer({ count: 0, expected: 0, start_date: '2001-09-11' }))).toBe(true);
+  });
+
   it('come in spans as long as what is on screen, at least a year of days', () => {
     expect(olderSpanDays(answer({}))).toBe(366);
     expect(olderSpanDays(answer({ start_date: '2014-12-01' }))).toBe(365);

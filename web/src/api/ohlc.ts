@@ -100,7 +100,7 @@ export function readProvenance(headers: Headers, expiresAt: string, elapsedMs: n
   };
 }
 
-/** By the server's clock, never this machine's: a hit says its time to live, a miss by when it expires. */
+/** By the server's clock, never this machine's: its word on the time to live, else by when the answer expires. */
 function freshForSeconds(headers: Headers, expiresAt: string): number | null {
   const ttl = /(?:^|;)\s*ttl=(-?\d+)/.exec(headers.get('Cache-Status') ?? '')?.[1];
   if (ttl !== undefined) return Math.max(0, Number(ttl));
@@ -126,6 +126,14 @@ export function ohlcQuery(request: OhlcRequest) {
   });
 }
 
+/** The first market date of the exchange calendar; the API refuses spans before it. */
+const CALENDAR_FIRST_DAY = '1970-01-02';
+
+/** Whether there may be candles before those of `page`: not before the listing, nor before the calendar begins. */
+export function mayHaveOlder({ count, expected, start_date }: Answer): boolean {
+  return start_date > CALENDAR_FIRST_DAY && (count > 0 || expected === 0);
+}
+
 /** Candles before an answer, one span of the same length after the other, until the ticker's first session. */
 export function olderQuery(request: OhlcRequest, base: Answer | undefined) {
   const firstDate = base?.candles.date[0];
@@ -135,11 +143,11 @@ export function olderQuery(request: OhlcRequest, base: Answer | undefined) {
     queryKey: ['ohlc-older', { ...request, span: null, start, days }] as const,
     queryFn: ({ pageParam, signal }) =>
       fetchOhlc(
-        { ...request, span: { startDate: shiftDay(pageParam, -days), endDate: pageParam } },
+        { ...request, span: { startDate: olderStart(pageParam, days), endDate: pageParam } },
         signal,
       ),
     initialPageParam: shiftDay(start ?? '2000-01-01', -1),
-    getNextPageParam: (page) => (page.count === 0 ? undefined : shiftDay(marketDate(page.start_date), -1)),
+    getNextPageParam: (page) => (mayHaveOlder(page) ? shiftDay(marketDate(page.start_date), -1) : undefined),
     enabled: false,
     gcTime: KEPT_MS,
     staleTime: Infinity,
@@ -150,6 +158,11 @@ export function olderQuery(request: OhlcRequest, base: Answer | undefined) {
 // One more screen or two per call, within what one vendor call gives anyway.
 const OLDER_DAYS_LEAST = 5;
 const OLDER_DAYS_MOST: Record<Resolution, number> = { '1': 90, '5': 365, '15': 365, '30': 365, '60': 730, D: 3650 };
+
+export function olderStart(end: string, days: number): string {
+  const start = shiftDay(end, -days);
+  return start < CALENDAR_FIRST_DAY ? CALENDAR_FIRST_DAY : start;
+}
 
 export function olderSpanDays(answer: Answer): number {
   const span = daysBetween(answer.start_date, answer.end_date) + 1;

@@ -206,7 +206,8 @@ export class CandleChart {
     if (event.type === 'wheel' || event.type === 'pointerdown') this.#glide.stop();
   };
 
-  readonly #price = (value: number): string => this.formats.price(value, this.#data.decimals);
+  /** No price is below zero; the axis is where the volume has its room. */
+  readonly #price = (value: number): string => (value < 0 ? '' : this.formats.price(value, this.#data.decimals));
 
   readonly #onCrosshair = (event: MouseEventParams): void => {
     if (this.#hoverFromCode) return;
@@ -258,7 +259,10 @@ export class CandleChart {
 
   #glideTo(end: LogicalRange): void {
     const start = this.#range();
-    if (start !== null) this.#glide.to(start, end);
+    if (start === null) return;
+    this.#glide.to(start, end);
+    // Against the end of all candles the view may not move at all, and then nothing else would ask.
+    this.#askForOlder(end, start);
   }
 
   #hoveredIndex(): number {

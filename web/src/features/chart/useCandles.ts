@@ -1,9 +1,12 @@
 /** The candles of one chart: the answer asked for, older ones panned to, and what stays on screen meanwhile. */
 
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query';
-import { useCallback, useMemo, useState } from 'react';
+import { useCallback, useEffect, useMemo, useState } from 'react';
 
-import { type Answer, type OhlcRequest, ohlcQuery, olderQuery } from '../../api/ohlc';
+import { onRestored } from '../../api/connection';
+import { Unreachable } from '../../api/errors';
+import { type Answer, mayHaveOlder, type OhlcRequest, ohlcQuery, olderQuery } from '../../api/ohlc';
+import { quotaWaitMs } from '../../api/retry';
 import { type Bars, barsOf } from './bars';
 
 export interface Candles {
@@ -36,13 +39,24 @@ export function useCandles(request: OhlcRequest): Candles {
   const answer = own ?? (base.error !== null && kept?.ticker !== request.ticker ? undefined : kept);
 
   const older = useInfiniteQuery(olderQuery(request, own));
-  const { fetchNextPage, hasNextPage, isFetching, isError: olderFailed } = older;
+  const { fetchNextPage, hasNextPage, isFetching, isError: olderFailed, error: olderError } = older;
   const pages = own === undefined ? undefined : older.data?.pages;
-  const noOlderYet = older.data === undefined;
-  const canLoadOlder = own !== undefined && own.count > 0 && !isFetching && (noOlderYet || hasNextPage);
+  const isMore = older.data === undefined ? own !== undefined && own.count > 0 && mayHaveOlder(own) : hasNextPage;
+  const canLoadOlder = own !== undefined && isMore && !isFetching && !olderFailed;
   const loadOlder = useCallback(() => {
-    if (canLoadOlder && !olderFailed) void fetchNextPage();
-  }, [canLoadOlder, fetchNextPage, olderFailed]);
+    if (canLoadOlder) void fetchNextPage();
+  }, [canLoadOlder, fetchNextPage]);
+  useEffect(() => {
+    // What the page says it does by itself: try again after the countdown, and once the server is heard again.
+    const again = (): void => void fetchNextPage();
+    if (olderError instanceof Unreachable) return onRestored(again);
+    const waitMs = quotaWaitMs(olderError, Date.now());
+    if (waitMs === false) return;
+    const timer = setTimeout(again, waitMs);
+    return () => {
+      clearTimeout(timer);
+    };
+  }, [fetchNextPage, olderError]);
 
   const data = useMemo(() => {
     if (answer === undefined) return barsOf(NO_PAGES);
@@ -58,7 +72,7 @@ export function useCandles(request: OhlcRequest): Candles {
     failures: base.failureCount,
     error: base.error,
     olderLoading: older.isFetching,
-    olderError: older.error,
+    olderError,
     viewKey: answer === undefined ? '' : [answer.ticker, answer.time_range, answer.resolution, answer.start_date].join(' '),
     retry: () => {
       void refetch();

@@ -8,7 +8,7 @@ import { type Resolution, RESOLUTION_NAMES } from '../../lib/resolution';
 import { Icon } from '../../lib/ui/Icon';
 import { tally, yearRows } from './year';
 
-const FIRST_YEAR = 1990;
+const FIRST_YEAR = 1970;
 const STATE_NAMES: Record<SessionState, string> = {
   final: 'Final',
   forming: 'Forming',
