@@ -133,6 +133,26 @@ test('suggestions by ticker and by name, recent tickers, keys', async ({ page })
   await expect(chart.byId('suggestions').getByRole('option').first()).toContainText('MSFT');
 });
 
+test('a company’s name and Enter opens its ticker; what cannot be a ticker is told so', async ({ page }) => {
+  const chart = await new ChartPage(page).open('/?ticker=MSFT&range=1M&resolution=D');
+  await chart.byId('ticker-input').pressSequentially('apple');
+  await chart.byId('suggestion-AAPL').waitFor();
+  await chart.byId('ticker-input').press('Enter');
+  await expect(chart.byId('ticker')).toHaveText('AAPL');
+  await chart.settled();
+  await chart.byId('ticker-input').pressSequentially('a b');
+  await chart.byId('ticker-input').press('Enter');
+  await expect(chart.byId('trouble')).toContainText("'A B' is not a ticker");
+  await expect(page).toHaveTitle('A B · 1M · daily – ohlcache');
+});
+
+test('dates that are none are refused by the API, in its words, and refuse no resolution', async ({ page }) => {
+  const chart = new ChartPage(page);
+  await page.goto('/?ticker=AAPL&start_date=2014-13-45&end_date=2014-12-12&resolution=D');
+  await expect(chart.byId('trouble')).toContainText("start_date '2014-13-45' is not a date");
+  await expect(chart.byId('controls').locator('[aria-disabled=true]')).toHaveCount(0);
+});
+
 test('every shortcut does what the help sheet says', async ({ page }) => {
   const chart = await new ChartPage(page).open();
   await page.keyboard.press('?');

@@ -31,7 +31,7 @@ test('H17 back online: the page says so and shows what was asked for meanwhile',
   network.reset();
   await expect(chart.byId('connection')).toContainText('Back online');
   await chart.settled((await answer(server, 'range=3M')).count);
-  await expect(chart.byId('connection')).toHaveAttribute('data-state', 'connected', { timeout: 10_000 });
+  await expect(chart.byId('connection')).toHaveAttribute('data-state', 'connected');
 });
 
 test('H17 the banner also goes by itself', async ({ page, network }) => {
@@ -40,7 +40,7 @@ test('H17 the banner also goes by itself', async ({ page, network }) => {
   await chart.byId('refresh').click();
   await expect(chart.byId('connection')).toHaveAttribute('data-state', 'unreachable');
   network.reset();
-  await expect(chart.byId('connection')).toHaveAttribute('data-state', 'restored', { timeout: 10_000 });
+  await expect(chart.byId('connection')).toHaveAttribute('data-state', 'restored');
 });
 
 test('H16 the first visit without a server: a word and a button, then candles', async ({ page }) => {
@@ -63,11 +63,11 @@ test('the server is killed under an open page and comes back', async ({ page }) 
     const before = (await chart.bars()).length;
     await server.kill();
     // Nobody touches the page: it notices by itself.
-    await expect(chart.byId('connection')).toContainText('The server does not answer', { timeout: 15_000 });
+    await expect(chart.byId('connection')).toContainText('The server does not answer');
     await expect(chart.chart).toHaveAttribute('data-candles', String(before));
     await expect(chart.byId('trouble')).toHaveCount(0);
     await server.start();
-    await expect(chart.byId('connection')).toContainText('Back online', { timeout: 15_000 });
+    await expect(chart.byId('connection')).toContainText('Back online');
     await chart.settled(before);
     await expect(chart.byId('badge')).toHaveAttribute('data-tier', 'sample');
   } finally {
@@ -98,11 +98,12 @@ test('H27b a 5xx is retried three times, with growing waits', async ({ page }) =
   });
   const chart = new ChartPage(page);
   await page.goto(MONTH);
-  await expect(chart.byId('trouble')).toContainText('The data vendor is down', { timeout: 15_000 });
+  await expect(chart.byId('trouble')).toContainText('The data vendor is down');
   expect(times).toHaveLength(4);
+  // Counted from the answer before: a busy machine makes a wait longer, never shorter.
   const waits = times.slice(1).map((time, index) => time - Number(times[index]));
-  expect(Number(waits[1])).toBeGreaterThan(Number(waits[0]) * 1.4);
-  expect(Number(waits[2])).toBeGreaterThan(Number(waits[1]) * 1.4);
+  for (const [index, least] of [1000, 2000, 4000].entries()) expect(waits[index]).toBeGreaterThanOrEqual(least - 20);
+  expect(Number(waits[2])).toBeGreaterThan(Number(waits[0]) * 1.4);
 });
 
 test('H27c a 429 is repeated after Retry-After, with a countdown', async ({ page, server }) => {
@@ -136,7 +137,7 @@ test('H27d a manual retry works', async ({ page, server }) => {
   });
   const chart = new ChartPage(page);
   await page.goto(MONTH);
-  await expect(chart.byId('trouble')).toBeVisible({ timeout: 15_000 });
+  await expect(chart.byId('trouble')).toBeVisible();
   expect(await chart.axe()).toEqual([]);
   broken = false;
   await chart.byId('retry').click();
@@ -172,9 +173,48 @@ vendorTest('the allowance is used up: a countdown, and what is cached stays on s
   await expect(chart.chart).toBeVisible();
   expect(await chart.axe()).toEqual([]);
   await vendor.always({});
-  await expect(chart.byId('trouble-bar')).toHaveCount(0, { timeout: 20_000 });
+  await expect(chart.byId('trouble-bar')).toHaveCount(0);
   await chart.settled();
   await expect(chart.byId('tier')).toHaveText('Tiingo');
+});
+
+vendorTest('older candles that the allowance refuses come by themselves after the countdown', async ({ page, vendor }) => {
+  const chart = await new ChartPage(page).open('/?ticker=IBM&range=3M&resolution=D');
+  const before = (await chart.bars()).length;
+  await vendor.always({ '429': 2 });
+  await chart.chart.focus();
+  await expect(async () => {
+    await page.keyboard.press('PageUp');
+    await expect(chart.byId('trouble-bar')).toContainText('Older candles are not on screen', { timeout: 1000 });
+  }).toPass({ timeout: 90_000 });
+  await expect(chart.byId('countdown')).toBeVisible();
+  await vendor.always({});
+  await expect(chart.byId('trouble-bar')).toHaveCount(0);
+  await expect.poll(async () => (await chart.bars()).length).toBeGreaterThan(before);
+});
+
+test('H17 older candles that no server answered for come once it is back', async ({ page, network }) => {
+  const chart = await new ChartPage(page).open('/?ticker=AAPL&range=3M&resolution=D');
+  const before = (await chart.bars()).length;
+  network.set({ offline: true });
+  await chart.chart.focus();
+  await page.keyboard.press('PageUp');
+  await expect(chart.byId('connection')).toHaveAttribute('data-state', 'unreachable');
+  network.reset();
+  await expect(chart.byId('connection')).toHaveAttribute('data-state', /restored|connected/);
+  await expect.poll(async () => (await chart.bars()).length).toBeGreaterThan(before);
+});
+
+test('in full screen, too, one learns that the server is gone', async ({ page, network }) => {
+  const chart = await new ChartPage(page).open();
+  await chart.byId('fullscreen').click();
+  await expect(chart.byId('stage')).toHaveAttribute('data-full', 'true');
+  network.set({ offline: true });
+  await chart.byId('refresh').click();
+  await expect(chart.byId('stage').getByTestId('retry-connection')).toBeVisible();
+  network.reset();
+  await chart.byId('retry-connection').click();
+  await expect(chart.byId('stage').getByTestId('connection')).toContainText('Back online');
 });
 
 vendorTest('the vendor is down: the old chart stays with a word about it, and a retry works', async ({ page, vendor }) => {
@@ -183,14 +223,14 @@ vendorTest('the vendor is down: the old chart stays with a word about it, and a 
   await vendor.always({ '5xx': 503 });
   const seen = watchOhlc(page);
   await chart.byId('range-5Y').click();
-  await expect(chart.byId('trouble-bar')).toContainText('The data vendor is down', { timeout: 25_000 });
+  await expect(chart.byId('trouble-bar')).toContainText('The data vendor is down');
   expect(seen).toHaveLength(4);
   expect((await chart.bars()).length).toBe(before);
   await vendor.always({});
   await expect(async () => {
-    await chart.byId('retry').click({ timeout: 1000 });
-    await expect(chart.byId('trouble-bar')).toHaveCount(0, { timeout: 4000 });
-  }).toPass({ timeout: 25_000 });
+    await chart.byId('retry').click({ timeout: 2000 });
+    await expect(chart.byId('trouble-bar')).toHaveCount(0, { timeout: 10_000 });
+  }).toPass({ timeout: 90_000 });
   await chart.settled();
 });
 
@@ -203,7 +243,7 @@ vendorTest('intraday candles that cannot be had: daily ones instead, and a word 
 });
 
 test('the vendor is down when newer candles are due: the last ones known, marked as stale', async ({ page }) => {
-  test.setTimeout(90_000);
+  test.slow();
   const stack = await new VendorStack().start(EVENING_CLOCK, { OHLCACHE_STORE: 'sqlite' });
   try {
     const chart = await new ChartPage(page).open(`${stack.server.url}${MONTH}`);

@@ -81,6 +81,18 @@ test('H13 full screen and back', async ({ page }) => {
   await expect(button).toHaveAttribute('aria-pressed', 'false');
 });
 
+test('H13 where a browser cannot fill the screen there is no button that would do nothing', async ({ page, consoleErrors }) => {
+  await page.addInitScript(() => {
+    Object.defineProperty(Document.prototype, 'fullscreenEnabled', { get: () => undefined });
+    Object.defineProperty(Element.prototype, 'requestFullscreen', { value: undefined });
+  });
+  const chart = await new ChartPage(page).open();
+  await expect(chart.byId('fullscreen')).toHaveCount(0);
+  await page.keyboard.press('f');
+  await chart.settled();
+  expect(consoleErrors).toEqual([]);
+});
+
 test('H14 rotation keeps the chart whole', async ({ page }) => {
   await page.setViewportSize({ width: 375, height: 667 });
   const chart = await new ChartPage(page).open();

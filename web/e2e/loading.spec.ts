@@ -25,7 +25,7 @@ test('H1 a link to a ticker opens it', async ({ page }) => {
 });
 
 vendorTest('H3 a hit is faster than a miss', async ({ page, vendor }) => {
-  await vendor.latency(0.4);
+  await vendor.latency(1.2);
   const chart = await new ChartPage(page).open('/?ticker=GOOGL&range=1M&resolution=D');
   await expect(chart.byId('badge')).toHaveAttribute('data-tier', 'tiingo');
   const took = async (): Promise<number> =>
@@ -37,7 +37,7 @@ vendorTest('H3 a hit is faster than a miss', async ({ page, vendor }) => {
   await chart.open('/?ticker=GOOGL&range=1M&resolution=D');
   await expect(chart.byId('badge')).toHaveAttribute('data-tier', 'in-memory');
   const hit = await took();
-  expect(miss).toBeGreaterThan(400);
+  expect(miss).toBeGreaterThan(1200);
   expect(hit).toBeLessThan(miss / 2);
 });
 
@@ -67,19 +67,29 @@ vendorTest('H9 a refresh of the page hits the cache', async ({ page, vendor }) =
 });
 
 test('H15 slow 3G: a skeleton first, then candles', async ({ page, network, server }) => {
-  test.setTimeout(60_000);
+  test.slow();
   const { count } = await answer(server, 'range=1Y');
   network.set(SLOW_3G);
   const chart = new ChartPage(page);
+  // The answer is let through once the skeleton was looked at; on a slow line it stands for a second or less.
+  let letThrough: () => void = () => undefined;
+  const looked = new Promise<void>((resolve) => {
+    letThrough = resolve;
+  });
+  await page.route('**/ohlc?*', async (route) => {
+    await looked;
+    await route.continue();
+  });
   await page.goto(YEAR, { waitUntil: 'commit' });
-  await expect(chart.byId('skeleton')).toBeVisible({ timeout: 30_000 });
+  await expect(chart.byId('skeleton')).toBeVisible();
   const outside = await chart.byId('skeleton').evaluate((skeleton) => {
     const box = skeleton.getBoundingClientRect();
     const inside = ({ top, bottom }: DOMRect): boolean => top >= box.top - 1 && bottom <= box.bottom + 1;
     return [...skeleton.children].filter((bar) => !inside(bar.getBoundingClientRect())).length;
   });
   expect(outside).toBe(0);
-  await expect(chart.chart).toHaveAttribute('data-candles', String(count), { timeout: 30_000 });
+  letThrough();
+  await expect(chart.chart).toHaveAttribute('data-candles', String(count));
   expect(await page.evaluate(() => performance.now())).toBeGreaterThan(2000);
 });
 

@@ -29,7 +29,7 @@ else
   exit 1
 fi
 
-$as_root apt-get update -q
+$as_root apt-get -o DPkg::Lock::Timeout=300 update -q
 # The names are a list on purpose.
 # shellcheck disable=SC2086
-DEBIAN_FRONTEND=noninteractive $as_root apt-get install -q -y --no-install-recommends $missing
+DEBIAN_FRONTEND=noninteractive $as_root apt-get -o DPkg::Lock::Timeout=300 install -q -y --no-install-recommends $missing

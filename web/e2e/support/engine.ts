@@ -35,7 +35,7 @@ export const test = base.extend<TestFixtures, EngineOptions & WorkerFixtures>({
       await use(browser);
       await browser.close();
     },
-    { scope: 'worker', timeout: 60_000 },
+    { scope: 'worker', timeout: 180_000 },
   ],
 
   sample: [
@@ -44,7 +44,7 @@ export const test = base.extend<TestFixtures, EngineOptions & WorkerFixtures>({
       await use(server);
       await server.stop();
     },
-    { scope: 'worker', timeout: 60_000 },
+    { scope: 'worker', timeout: 180_000 },
   ],
 
   stack: [
@@ -53,7 +53,7 @@ export const test = base.extend<TestFixtures, EngineOptions & WorkerFixtures>({
       await use(stack);
       await stack.stop();
     },
-    { scope: 'worker', timeout: 60_000 },
+    { scope: 'worker', timeout: 180_000 },
   ],
 
   server: async ({ sample }, use) => {

@@ -10,8 +10,8 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const BIN = path.join(ROOT, '.venv', 'bin');
-const READY_WITHIN_MS = 20_000;
-const QUIT_WITHIN_MS = 5_000;
+const READY_WITHIN_MS = 90_000;
+const QUIT_WITHIN_MS = 15_000;
 
 class Process {
   #child: ChildProcess | undefined;

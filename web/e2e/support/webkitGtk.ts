@@ -88,7 +88,7 @@ async function startTabList(inspectorPort: number): Promise<http.Server> {
 }
 
 async function listTabs(port: number): Promise<{ webSocketDebuggerUrl: string }[]> {
-  for (let tries = 0; tries < 100; tries += 1) {
+  for (let tries = 0; tries < 1200; tries += 1) {
     const html = await fetch(`http://127.0.0.1:${port}/`).then(
       async (answer) => await answer.text(),
       () => '',
@@ -116,7 +116,7 @@ async function openContext(
 
   const resize = async ({ width, height }: Size): Promise<void> => {
     host.stdin?.write(`resize ${width} ${height}\n`);
-    await page.waitForFunction(([w, h]) => innerWidth === w && innerHeight === h, [width, height], { timeout: 5000 });
+    await page.waitForFunction(([w, h]) => innerWidth === w && innerHeight === h, [width, height], { timeout: 60_000 });
   };
   page.setViewportSize = resize;
   let given = false;
