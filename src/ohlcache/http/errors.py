@@ -72,6 +72,14 @@ class TargetTooLong(OhlcacheError):
     default_hint = "Shorten the path or the query."
 
 
+class HeadTooLarge(OhlcacheError):
+    """The request's headers are longer than any that make sense here."""
+
+    code = "headers_too_large"
+    status = 431
+    default_hint = "Send fewer or shorter headers."
+
+
 class ForeignOrigin(OhlcacheError):
     """A page of another site tried to change something; browsers must not do that on a visitor's behalf."""
 

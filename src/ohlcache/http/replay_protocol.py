@@ -8,24 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
+from ohlcache.http.head_limits import LimitedProtocol
 from ohlcache.http.replay import EXTENSION, ReplayBoard, is_repeatable
 
 if TYPE_CHECKING:
-    import asyncio
-
     from ohlcache.http.messages import Repeat
     from ohlcache.http.request_ids import RequestIds
 
 _END_OF_HEAD = b"\r\n\r\n"
 
 
-class ReplayingProtocol(HttpToolsProtocol):
+class ReplayingProtocol(LimitedProtocol):
     """One connection; ``board`` and ``ids`` are set by ``replaying``."""
 
     board: ReplayBoard
-    ids: RequestIds
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - handed through to uvicorn
         super().__init__(*args, **kwargs)
@@ -64,7 +60,7 @@ class ReplayingProtocol(HttpToolsProtocol):
         """Close an idle connection; one that had replays since the timer was set is given the rest of its time."""
         idle_seconds = self.loop.time() - self._replayed_at
         if idle_seconds < self.timeout_keep_alive:
-            self.timeout_keep_alive_task: asyncio.TimerHandle | None = self.loop.call_later(
+            self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive - idle_seconds, self.timeout_keep_alive_handler
             )
             return
