@@ -1,12 +1,17 @@
-"""Every setting, validated at start-up; the only module that reads the environment."""
+"""Every setting, validated at start-up; the only module that reads the environment.
+
+A variable that is set to nothing counts as not set, as container files and shells mean it.
+"""
 
 from __future__ import annotations
 
 import ipaddress
+import re
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -37,6 +42,13 @@ class LogFormat(StrEnum):
     TEXT = "text"
 
 
+CLOCK_YEARS = range(1970, 2200)
+"""Years in which a clock may be set; whether the calendar knows them is the doctor's business."""
+
+_ORIGIN = re.compile(r"https?://[^/?#@\s]+")
+_HEADER_SAFE = re.compile(r"[!-~]+")
+
+
 def _named(*names: str) -> AliasChoices:
     return AliasChoices(*names)
 
@@ -44,7 +56,9 @@ def _named(*names: str) -> AliasChoices:
 class Settings(BaseSettings):
     """One field per setting; the environment variable is the field's alias. Secrets never show."""
 
-    model_config = SettingsConfigDict(env_file=None, extra="ignore", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_file=None, env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
+    )
 
     source: Source | None = Field(None, validation_alias=_named("OHLCACHE_SOURCE"))
     """``sample``, ``tiingo`` or ``finnhub``; unset: ``tiingo`` when its key is set, else ``sample``."""
@@ -73,7 +87,7 @@ class Settings(BaseSettings):
     clock: datetime | None = Field(None, validation_alias=_named("OHLCACHE_CLOCK"))
     """An ISO instant at which the process's clock starts and from which it runs on (replay, demonstration, tests)."""
 
-    retention_days: float = Field(90, ge=0, validation_alias=_named("OHLCACHE_RETENTION_DAYS"))
+    retention_days: float = Field(90, ge=0, allow_inf_nan=False, validation_alias=_named("OHLCACHE_RETENTION_DAYS"))
     """How long final candles are kept, in days; 0 keeps them forever."""
 
     memory_entries: int = Field(1000, ge=1, validation_alias=_named("OHLCACHE_MEMORY_ENTRIES"))
@@ -141,12 +155,56 @@ class Settings(BaseSettings):
     )
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
-        return None if value == "" else value
+        return None if isinstance(value, str) and not value.strip() else value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _home_is_meant(cls, value: Path) -> Path:
+        return value.expanduser()
+
+    @field_validator("clock", mode="before")
+    @classmethod
+    def _iso_instant(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        # Left to itself, pydantic takes 20140609 for seconds since 1970.
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError as exc:
+            raise ValueError("an ISO instant is written like 2014-06-09T14:30:00Z") from exc
 
     @field_validator("clock")
     @classmethod
     def _utc_unless_said(cls, value: datetime | None) -> datetime | None:
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+        if value is None:
+            return None
+        if value.year not in CLOCK_YEARS:
+            raise ValueError(f"must lie in the years {CLOCK_YEARS[0]} to {CLOCK_YEARS[-1]}")
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value
+
+    @field_validator("tiingo_api_key", "finnhub_api_key", "smoke_test_api_key", "api_keys")
+    @classmethod
+    def _fit_for_a_header(
+        cls, value: SecretStr | tuple[SecretStr, ...] | None
+    ) -> SecretStr | tuple[SecretStr, ...] | None:
+        if isinstance(value, tuple):
+            return tuple(_sendable(secret) for secret in value)
+        return None if value is None else _sendable(value)
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in value:
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise ValueError("an origin is written like https://example.com or http://localhost:3000, or * for all")
+        return value
+
+    @field_validator("tiingo_base_url", "finnhub_base_url", "dynamodb_endpoint_url")
+    @classmethod
+    def _web_address(cls, value: str | None) -> str | None:
+        if value is not None and not _is_web_address(value):
+            raise ValueError("a web address is written like https://example.com or http://127.0.0.1:8001")
+        return value
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -185,6 +243,22 @@ class Settings(BaseSettings):
                 hint="Set OHLCACHE_API_KEYS to one or more keys, or OHLCACHE_HOST=127.0.0.1.",
                 field="OHLCACHE_API_KEYS",
             )
+
+
+def _sendable(secret: SecretStr) -> SecretStr:
+    """Return ``secret`` without the space around it; what no HTTP header can carry is refused."""
+    text = secret.get_secret_value().strip()
+    if not _HEADER_SAFE.fullmatch(text):
+        raise ValueError("a key consists of visible ASCII signs, without spaces")
+    return SecretStr(text)
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # a port that is no number, brackets that do not close
+        return False
 
 
 def load_settings(**overrides: object) -> Settings:

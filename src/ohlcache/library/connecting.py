@@ -67,12 +67,14 @@ def connect(**settings: Unpack[SettingOverrides]) -> Connecting:
 
     Raises ConfigurationError for settings that cannot work, StoreRefused for a database that must not be touched.
     """
-    return Connecting(lambda: _open(dict(settings)))
+    overrides = _known(dict(settings))
+    return Connecting(lambda: _open(overrides))
 
 
 def connect_sync(**settings: Unpack[SettingOverrides]) -> SyncCache:
     """Return the same cache without ``await``; also for notebooks, whose event loop is running already."""
-    return SyncCache(lambda: _open(dict(settings)))
+    overrides = _known(dict(settings))
+    return SyncCache(lambda: _open(overrides))
 
 
 def quiet_settings(overrides: dict[str, object]) -> Settings:
@@ -82,6 +84,16 @@ def quiet_settings(overrides: dict[str, object]) -> Settings:
     chosen = load_settings(**overrides).model_fields_set
     quiet = {"log_level": "WARNING", "log_format": "text"}
     return load_settings(**{name: value for name, value in quiet.items() if name not in chosen}, **overrides)
+
+
+def _known(settings: dict[str, object]) -> dict[str, object]:
+    """Return ``settings``; a misspelt one is a TypeError, as with any function, and not a default that nobody chose."""
+    for name in settings:
+        if name not in SettingOverrides.__annotations__:
+            raise TypeError(
+                f"connect() has no setting {name!r}; it takes {', '.join(SettingOverrides.__annotations__)}"
+            )
+    return settings
 
 
 async def _open(overrides: dict[str, object]) -> Cache:
