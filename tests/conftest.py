@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A shell that runs a job in the background lets it ignore Ctrl-C, and its children would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if not config.getoption("hypothesis_profile", None):
         settings.load_profile("thorough" if config.getoption("--thorough") else "fast")
 

@@ -5,6 +5,7 @@ What a chosen source or store does not need is not imported.
 
 from __future__ import annotations
 
+import asyncio
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING
 from ohlcache.adapters.calendar import load_xnys
 from ohlcache.adapters.clock import SystemClock
 from ohlcache.adapters.telemetry import StandardTelemetry
+from ohlcache.domain.errors import StoreError, StoreRefused
 from ohlcache.domain.market_time import DAY_SECONDS
-from ohlcache.ports import Level
+from ohlcache.ports import Level, Metric
 from ohlcache.service.circuit_breaker import CircuitBreaker
 from ohlcache.service.guarded_store import GuardedStore
 from ohlcache.service.memory_tier import MemoryTier
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 
     from pydantic import SecretStr
 
+    from ohlcache.adapters.stores.sqlite import SqliteStore
     from ohlcache.adapters.vendors.vendor_key import VendorKey
     from ohlcache.domain.sessions import SessionTable
     from ohlcache.http.app import HttpApp
@@ -62,13 +65,14 @@ async def build_cache(
     """Return the cache that ``settings`` describe; close it when done.
 
     ``telemetry``, ``clock`` and ``vendors`` stand in for what the settings would choose. Raises ConfigurationError
-    for settings that cannot work, and StoreRefused for a database that must not be touched.
+    for settings that cannot work, StoreRefused for a database that must not be touched, and StoreError for a folder
+    that cannot be had. A folder that cannot be written to, or a full disk, is told and gone around.
     """
     clock = clock if clock is not None else build_clock(settings)
     telemetry = telemetry if telemetry is not None else build_telemetry(settings, clock)
     calendar = load_xnys()
     final_life_seconds = settings.retention_days * DAY_SECONDS
-    store, leases = await open_store(settings, telemetry, clock)
+    store, leases = await _open_or_go_around(settings, telemetry, clock)
     breaker = CircuitBreaker(f"{store.name}_cache", clock=clock, telemetry=telemetry)
     return ReadThrough(
         calendar=calendar,
@@ -97,9 +101,30 @@ def build_app(settings: Settings, telemetry: StandardTelemetry, clock: Clock) ->
     )
 
 
+async def _open_or_go_around(settings: Settings, telemetry: Telemetry, clock: Clock) -> tuple[CandleStore, LeaseTable]:
+    """Return the chosen store, also where it cannot be written to at the moment: each use of it tries again."""
+    try:
+        return await open_store(settings, telemetry, clock)
+    except StoreRefused:
+        raise
+    except StoreError as exc:
+        if settings.store is not StoreEngine.SQLITE or not await asyncio.to_thread(settings.data_dir.is_dir):
+            raise
+        telemetry.count(Metric.CACHE_ERROR, store=str(settings.store), operation="open")
+        telemetry.log(
+            Level.ERROR,
+            "store failed",
+            store=str(settings.store),
+            operation="open",
+            error=exc.message,
+            hint=exc.hint,
+        )
+        unopened = _sqlite_store(settings, telemetry, clock)
+        return unopened, unopened
+
+
 async def open_store(settings: Settings, telemetry: Telemetry, clock: Clock) -> tuple[CandleStore, LeaseTable]:
     """Return the chosen store, which is its own lease table."""
-    final_life_seconds = settings.retention_days * DAY_SECONDS or math.inf
     if settings.store is StoreEngine.MEMORY:
         from ohlcache.adapters.stores.memory import MemoryStore  # noqa: PLC0415 - only what is chosen
 
@@ -115,20 +140,29 @@ async def open_store(settings: Settings, telemetry: Telemetry, clock: Clock) -> 
             endpoint_url=settings.dynamodb_endpoint_url,
             telemetry=telemetry,
             clock=clock,
-            final_life_seconds=final_life_seconds,
+            final_life_seconds=_final_life_seconds(settings),
             key_prefix=settings.key_prefix,
         )
         return dynamo, dynamo
+    sqlite = _sqlite_store(settings, telemetry, clock)
+    await sqlite.connect()
+    return sqlite, sqlite
+
+
+def _sqlite_store(settings: Settings, telemetry: Telemetry, clock: Clock) -> SqliteStore:
     from ohlcache.adapters.stores.sqlite import SqliteStore  # noqa: PLC0415 - only what is chosen
 
-    sqlite = await SqliteStore.open(
+    return SqliteStore(
         settings.data_dir / DATABASE_NAME,
         telemetry=telemetry,
         clock=clock,
-        final_life_seconds=final_life_seconds,
+        final_life_seconds=_final_life_seconds(settings),
         key_prefix=settings.key_prefix,
     )
-    return sqlite, sqlite
+
+
+def _final_life_seconds(settings: Settings) -> float:
+    return settings.retention_days * DAY_SECONDS or math.inf
 
 
 def build_vendors(

@@ -284,15 +284,15 @@ AS_NOBODY = """
 import asyncio, os, sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
-from contracts.store_suite import AAPL, YEAR, NOW, chunk_of
-from ohlcache.adapters.chunk_codec import encode
+from contracts.store_suite import AAPL, YEAR, NOW, chunk_of, names
+from ohlcache.adapters.chunk_codec import decode, encode
 from ohlcache.adapters.stores.sqlite import SqliteStore
 from ohlcache.domain.errors import StoreError
 from ohlcache.testing.clock import FakeClock
 from ohlcache.testing.telemetry import RecordingTelemetry
 
 CHUNK = chunk_of()
-encode(CHUNK)  # imports what it needs while root's folders can still be read
+decode(AAPL, CHUNK.name, encode(CHUNK))  # imports what it needs while root's folders can still be read
 if os.getuid() == 0:
     os.setgid(65534); os.setuid(65534)
 
@@ -307,25 +307,36 @@ async def main():
             print(error.message, error.hint)
         else:
             print("written")
+        try:
+            print(*names(await store.read(AAPL, YEAR)))
+        except StoreError as error:
+            print(error.message, error.hint)
         await store.close()
 
 asyncio.run(main())
 """
 
 
-def test_a_read_only_folder_is_a_store_error(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Where nothing may be written, neither a new nor an old database is used, and the operator is told."""
+def test_a_read_only_folder_is_read(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Where nothing may be written, no write is kept, the operator is told, and what an old database holds is read."""
     folder = tmp_path_factory.mktemp("readonly")
-    make_ours(folder / "ohlcache.db", 1)
+
+    async def keep_one() -> None:
+        async with opened(folder / "ohlcache.db") as store:
+            await store.write([chunk_of()])
+
+    asyncio.run(keep_one())
     for parent in (folder, *folder.parents[: len(folder.parents) - 2]):
         parent.chmod(0o755)
     (folder / "ohlcache.db").chmod(0o444)
     folder.chmod(0o555)
     program = [sys.executable, "-c", AS_NOBODY, str(folder), str(Path(__file__).parents[1])]
     done = subprocess.run(program, capture_output=True, text=True, check=True)
-    lines = done.stdout.splitlines()
-    assert len(lines) == 2
-    assert all("cannot be used" in line and "OHLCACHE_DATA_DIR" in line for line in lines)
+    new_written, new_read, old_written, old_read = done.stdout.splitlines()
+    assert all(
+        "cannot be used" in line and "OHLCACHE_DATA_DIR" in line for line in (new_written, new_read, old_written)
+    )
+    assert old_read == str(chunk_of().name)
     folder.chmod(0o755)
 
 

@@ -65,6 +65,35 @@ async def test_a_database_of_somebody_else_is_refused(sample: Path) -> None:
     assert database.read_bytes() == before
 
 
+@pytest.mark.asyncio
+async def test_a_store_that_cannot_be_opened_is_gone_around(sample: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """F2: with the file's place taken, the cache opens, answers and says so; once the place is free, it is used again."""
+    in_the_way = sample / "ohlcache.sqlite3"
+    await asyncio.to_thread(in_the_way.mkdir)
+    async with ohlcache.connect() as cache:
+        table = await cache.get("AAPL", "1M")
+        assert (len(table), table.provenance.tier, table.provenance.degraded) == (22, "sample", True)
+        assert "store failed" in capsys.readouterr().err
+        with pytest.raises(ohlcache.StoreError, match="cannot say"):
+            await cache.coverage("AAPL", "1M")
+        with pytest.raises(ohlcache.StoreError):
+            await cache.backfill("AAPL", "1M")
+    await asyncio.to_thread(in_the_way.rmdir)
+    async with ohlcache.connect() as cache:
+        assert not (await cache.get("AAPL", "1M")).provenance.degraded
+    async with ohlcache.connect() as cache:
+        assert (await cache.get("AAPL", "1M")).provenance.tier == "sqlite"
+
+
+@pytest.mark.asyncio
+async def test_a_folder_that_cannot_be_had(tmp_path: Path) -> None:
+    """A data folder below a file is a setting to mend: it ends the start, and the hint names the variable."""
+    await asyncio.to_thread((tmp_path / "file").write_text, "")
+    with pytest.raises(ohlcache.StoreError) as caught:
+        await ohlcache.connect(source="sample", data_dir=tmp_path / "file" / "below")
+    assert "OHLCACHE_DATA_DIR" in str(caught.value.hint)
+
+
 def test_a_library_is_quiet(monkeypatch: pytest.MonkeyPatch, sample: Path) -> None:
     """In somebody else's process only warnings are logged, as text, unless asked otherwise."""
     quiet = quiet_settings({})

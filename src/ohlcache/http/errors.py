@@ -127,7 +127,7 @@ def _public(error: OhlcacheError) -> OhlcacheError:
     """Return ``error``, or what stands for it where its words are meant for the operator."""
     if isinstance(error, StoreError):
         stand_in = StoreError(
-            "The store does not answer, so this could not be done everywhere.", hint="Try again in a minute."
+            "The store does not answer, so this could not be done, or not everywhere.", hint="Try again in a minute."
         )
         stand_in.code = StoreError.code
         return stand_in

@@ -22,7 +22,7 @@ from uuid import uuid4
 
 from ohlcache.domain.chunks import Chunk, cut, fold
 from ohlcache.domain.coverage import Holding, SessionState, merge
-from ohlcache.domain.errors import OhlcacheError, VendorError
+from ohlcache.domain.errors import OhlcacheError, StoreError, VendorError
 from ohlcache.domain.plan import plan, reach_of
 from ohlcache.domain.rebasing import rebased
 from ohlcache.ports import FailureNote, Lease, Level, Metric
@@ -32,6 +32,7 @@ from ohlcache.service.single_flight import SingleFlight
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ohlcache.domain.coverage import Coverage
     from ohlcache.domain.plan import Need
     from ohlcache.domain.sessions import SessionTable
     from ohlcache.domain.span import Span
@@ -119,6 +120,16 @@ class Coverer:
         """Return what the store holds of the need, what has expired included where ``expired``."""
         found = await self._read(need, need.span)
         return merge([chunk.holding for chunk in found.chunks]) if expired else found.valid
+
+    async def stored(self, need: Need) -> Coverage:
+        """Return what the store can be relied on for; StoreError when it cannot say, which is no missing session."""
+        worked_around = self.store.worked_around
+        held = await self._read(need, need.span)
+        if self.store.worked_around != worked_around:
+            raise StoreError(
+                "The store cannot say what it holds.", hint="Its error is in the log; try again in a minute."
+            )
+        return held.valid.coverage
 
     def forget(self, ticker: str) -> None:
         """Let nobody join a fetch of ``ticker`` that is under way, and let it write nothing."""

@@ -179,10 +179,10 @@ class ReadThrough:
     # --- looking and clearing ------------------------------------------------------------------------------------
 
     async def coverage(self, ticker: str, resolution: Resolution, span: Span) -> tuple[SessionReport, ...]:
-        """Return what the store knows of every session of ``span``; asks no vendor."""
+        """Return what the store knows of every session of ``span``; asks no vendor. StoreError: it cannot say."""
         vendor = self._vendors[0]
         need = Need(Series(normalise_ticker(ticker), vendor.name, resolution), span)
-        coverage = (await self._coverer.held(need)).coverage
+        coverage = await self._coverer.stored(need)
         due = due_sessions(need, self.calendar, self.as_of())
         return tuple(session_reports(self.calendar.between(span), due, coverage))
 

@@ -8,6 +8,7 @@ time.
 from __future__ import annotations
 
 import math
+import sqlite3
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -16,7 +17,13 @@ import msgspec
 from ohlcache.adapters.chunk_codec import CorruptChunk, decode, encode
 from ohlcache.adapters.stores.lease_rules import LeaseRecord, held_by, seen, take
 from ohlcache.adapters.stores.sqlite_refusals import refuse_damaged, refuse_unless_ours
-from ohlcache.adapters.stores.sqlite_schema import APPLICATION_ID, SCHEMA_VERSION, open_database, transaction
+from ohlcache.adapters.stores.sqlite_schema import (
+    APPLICATION_ID,
+    SCHEMA_VERSION,
+    open_database,
+    open_to_read,
+    transaction,
+)
 from ohlcache.adapters.stores.sqlite_threads import ConnectionThread
 from ohlcache.domain.chunks import ChunkName, cell_start
 from ohlcache.domain.market_time import DAY_SECONDS
@@ -24,7 +31,6 @@ from ohlcache.domain.resolution import Resolution
 from ohlcache.ports import FailureNote, Lease, LeaseTaken, Level, Metric, StoreUsage
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Sequence
     from pathlib import Path
 
@@ -95,7 +101,10 @@ class VacuumReport:
 
 
 class SqliteStore:
-    """A CandleStore and LeaseTable in a SQLite file. ``open`` it; made directly, it opens with the first use."""
+    """A CandleStore and LeaseTable in a SQLite file. ``open`` it; made directly, it connects with the first use.
+
+    Where nothing can be written (a read-only folder, a full disk), writes and leases fail and what is held is read.
+    """
 
     def __init__(
         self, path: Path, *, telemetry: Telemetry, final_life_seconds: float, clock: Clock, key_prefix: str = ""
@@ -114,20 +123,24 @@ class SqliteStore:
     async def open(
         cls, path: Path, *, telemetry: Telemetry, final_life_seconds: float, clock: Clock, key_prefix: str = ""
     ) -> Self:
-        """Return the store in the file ``path``, made with its folder when it is not there.
-
-        Raises StoreRefused when what is there is damaged, newer or somebody else's (it stays untouched), and StoreError
-        when nothing can be opened or made there; both say what to do.
-        """
+        """Return the store in the file ``path``, connected."""
         store = cls(
             path, telemetry=telemetry, final_life_seconds=final_life_seconds, clock=clock, key_prefix=key_prefix
         )
-        try:
-            await store._writer.run(lambda connection: None)  # noqa: ARG005 - opening is all it is for
-        except BaseException:
-            await store.close()
-            raise
+        await store.connect()
         return store
+
+    async def connect(self) -> None:
+        """Make sure of the file now, and make it with its folder when it is not there.
+
+        Raises StoreRefused when what is there is damaged, newer or somebody else's (it stays untouched), and StoreError
+        when nothing can be opened or made there; both say what to do, and the store is closed.
+        """
+        try:
+            await self._writer.run(lambda connection: None)  # noqa: ARG005 - opening is all it is for
+        except BaseException:
+            await self.close()
+            raise
 
     @property
     def name(self) -> str:
@@ -298,7 +311,13 @@ class SqliteStore:
 
     def _connect_to_read(self) -> sqlite3.Connection:
         refuse_unless_ours(self._path, application_id=APPLICATION_ID, version=SCHEMA_VERSION)
-        connection = open_database(self._path)
+        try:
+            connection = open_database(self._path)
+        except sqlite3.OperationalError:
+            passing = open_to_read(self._path)
+            if passing is None:
+                raise
+            return passing
         connection.execute("PRAGMA query_only = ON")
         return connection
 

@@ -18,6 +18,7 @@ import sqlite3
 import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from ohlcache.adapters.stores.sqlite_refusals import BUSY_SECONDS_MAX, foreign, newer
 
@@ -125,6 +126,40 @@ def open_database(path: Path, *, steps: Sequence[Sequence[str]] = STEPS) -> sqli
         connection.close()
         raise
     return connection
+
+
+class PassingConnection(sqlite3.Connection):
+    """A connection that is good for one use: it may not see what others write once they can write again."""
+
+
+def open_to_read(path: Path) -> PassingConnection | None:
+    """Return a connection to a database that nobody can write to at the moment; None where it cannot be read either.
+
+    With its folder read-only or its disk full, SQLite cannot make the files that stand beside a database in use. They
+    only keep readers and writers apart, so a database without a log is read as what it is: one file.
+    """
+    log = path.with_name(path.name + "-wal")
+    logged = log.exists() and log.stat().st_size > 0
+    for how in ("mode=ro",) if logged else ("mode=ro", "immutable=1"):
+        with suppress(sqlite3.OperationalError):
+            connection = sqlite3.connect(
+                f"file:{quote(str(path.absolute()))}?{how}",
+                uri=True,
+                timeout=BUSY_SECONDS_MAX,
+                isolation_level=None,
+                factory=PassingConnection,
+            )
+            try:
+                connection.execute("PRAGMA cell_size_check = ON")
+                connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+                known = _version(connection) == SCHEMA_VERSION
+            except BaseException:
+                connection.close()
+                raise
+            if known:
+                return connection
+            connection.close()
+    return None
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, steps: Sequence[Sequence[str]]) -> None:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from ohlcache.adapters.stores.sqlite_refusals import damaged
+from ohlcache.adapters.stores.sqlite_schema import PassingConnection
 from ohlcache.domain.errors import StoreError
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ _CHECK_FOLDER = "Check that the folder exists and can be written to, or set OHLC
 # SQLITE_ERROR: a statement does not fit the tables, so the tables are not those of the layout they claim.
 _DAMAGE_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
 _PRIMARY_CODE = 0xFF
+_NO_ROOM_FOR_THE_INDEX = sqlite3.SQLITE_IOERR_SHMSIZE
+"""What a full disk looks like to somebody who only opens the database."""
 
 _WHAT_AND_WHAT_NEXT = {
     sqlite3.SQLITE_FULL: ("the disk is full", _FREE_SPACE),
@@ -81,6 +84,9 @@ class ConnectionThread:
         except OSError as exc:
             self._drop_connection()
             raise StoreError(f"{self._path} cannot be used: {exc.strerror}.", hint=_CHECK_FOLDER) from exc
+        finally:
+            if isinstance(self._connection, PassingConnection):
+                self._drop_connection()
 
     def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None
@@ -99,4 +105,5 @@ def translated(error: sqlite3.Error, path: Path) -> StoreError:
 
 
 def _code(error: sqlite3.Error) -> int:
-    return (getattr(error, "sqlite_errorcode", None) or 0) & _PRIMARY_CODE
+    code = getattr(error, "sqlite_errorcode", None) or 0
+    return sqlite3.SQLITE_FULL if code == _NO_ROOM_FOR_THE_INDEX else code & _PRIMARY_CODE
