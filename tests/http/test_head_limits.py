@@ -106,3 +106,13 @@ async def test_a_slow_answer_is_not_cut_off(world: World) -> None:
         await world.clock.advance(5)
         assert (await reply_to(reader))[0] == 200
         writer.close()
+
+
+async def test_a_body_that_does_not_arrive_is_hung_up_on(world: World) -> None:
+    """The app is told that its caller has gone, and nothing of it stays."""
+    async with listening(world, idle_seconds=0.05) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /api/v2/tickers/AAPL/invalidate HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nab")
+        await asyncio.wait_for(reader.read(), 20)
+        writer.close()
+    assert "request failed" not in world.telemetry.events()

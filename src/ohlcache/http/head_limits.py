@@ -22,7 +22,8 @@ class LimitedProtocol(HttpToolsProtocol):
     """One connection; ``ids`` is set by whoever binds it to a server.
 
     A head may be as long as the first piece that arrives of it (a socket's buffer) and HEAD_BYTES_MAX more. It may take
-    as long as an idle connection is kept, counted from its first byte, or from the connection where none comes.
+    as long as an idle connection is kept, its body included, counted from its first byte, or from the connection where
+    none comes.
     """
 
     ids: RequestIds
@@ -30,6 +31,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - handed through to uvicorn
         super().__init__(*args, **kwargs)
         self._in_head = False
+        self._in_message = False
         self._head_bytes = 0
         self._head_began = 0.0
 
@@ -48,13 +50,13 @@ class LimitedProtocol(HttpToolsProtocol):
                 return
         super().data_received(data)
         idle = self.cycle is None or self.cycle.response_complete
-        if (self._in_head or idle) and self.timeout_keep_alive_task is None and not self.transport.is_closing():
+        if (self._in_message or idle) and self.timeout_keep_alive_task is None and not self.transport.is_closing():
             self._give_the_rest_of_the_time()
 
     def on_message_begin(self) -> None:
         """Note that a head has begun."""
         super().on_message_begin()
-        self._in_head = True
+        self._in_head = self._in_message = True
         self._head_bytes = 0
         self._head_began = self.loop.time()
 
@@ -62,6 +64,11 @@ class LimitedProtocol(HttpToolsProtocol):
         """Note that the head is whole."""
         self._in_head = False
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Note that nothing more is owed."""
+        self._in_message = False
+        super().on_message_complete()
 
     def _give_the_rest_of_the_time(self) -> None:
         left_seconds = self._head_began + self.timeout_keep_alive - self.loop.time()
