@@ -15,5 +15,8 @@ mkdir -p "$target"
 .venv/bin/uv pip install -q --no-deps --require-hashes --only-binary :all: --target "$target" \
   --python-platform "$machine-manylinux_2_28" --python-version 3.13 -r "$list"
 cp -R src/ohlcache "$target/ohlcache"
+# Every package is new, so that every deployment publishes a version: without one, changed parameters would reach the
+# function but not its alias, and so not the URL.
+date -u +%Y-%m-%dT%H:%M:%SZ > "$target/packaged"
 find "$target" -type d \( -name __pycache__ -o -name tests -o -name bin \) -prune -exec rm -rf {} +
 du -sm "$target" | awk '{print "packaged " $1 " MB in '"$target"' (Lambda takes 250)"}'

@@ -66,18 +66,41 @@ def test_cfn_lint_finds_nothing() -> None:
     assert (found.returncode, found.stdout) == (0, "")
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_sam_translates_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """O8: the transform makes a function, an alias to roll back with, and a URL that everybody may invoke."""
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+def translated_with(package: str, **parameters: str) -> dict[str, Any]:
+    """Return the resources that the transform makes of the template with the function's code in ``package``."""
 
     class NoManagedPolicies:
         def load(self) -> dict[str, str]:
             return {}
 
     template = yaml_parse(TEMPLATE_PATH.read_text())
-    template["Resources"]["Function"]["Properties"]["CodeUri"] = "s3://bucket/key"
-    translated = transform(template, {}, NoManagedPolicies())["Resources"]
+    template["Resources"]["Function"]["Properties"]["CodeUri"] = f"s3://bucket/{package}"
+    made: dict[str, Any] = transform(template, parameters, NoManagedPolicies())["Resources"]
+    return made
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_only_a_new_package_makes_a_new_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """O8: the URL follows versions, and parameters alone make none: so every package is new, and the guide says it."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    first, changed, repackaged = (
+        [name for name, resource in resources.items() if resource["Type"] == "AWS::Lambda::Version"]
+        for resources in (
+            translated_with("a"),
+            translated_with("a", LogLevel="DEBUG"),
+            translated_with("b", LogLevel="DEBUG"),
+        )
+    )
+    assert first == changed != repackaged
+    assert re.search(r'^date .*> "\$target/\w+"$', (ROOT / "infra" / "package.sh").read_text(), re.MULTILINE)
+    assert "To change a parameter, package again" in GUIDE
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_sam_translates_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """O8: the transform makes a function, an alias to roll back with, and a URL that everybody may invoke."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    translated = translated_with("key")
     kinds = [resource["Type"] for resource in translated.values()]
     for kind in ("AWS::Lambda::Function", "AWS::Lambda::Alias", "AWS::Lambda::Url", "AWS::Lambda::Version"):
         assert kinds.count(kind) == 1
@@ -212,6 +235,22 @@ def test_the_named_environments_set_parameters_that_exist() -> None:
             parameter, _, value = override.partition("=")
             allowed = TEMPLATE["Parameters"][parameter].get("AllowedValues", [value])
             assert value in map(str, allowed)
+
+
+def test_what_a_million_requests_cost_adds_up() -> None:
+    """O8: the sums at the foot of the cost table are those of its rows, with tracing and without."""
+    text = (ROOT / "docs" / "cost.md").read_text().partition("## A million requests")[2].partition("\n## ")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line[:1] == "|"]
+    dollars = {name: float(cost.strip("*")) for name, _, cost in rows if re.fullmatch(r"[*\d.]+", cost)}
+    total, untraced = dollars.pop("**with tracing**"), dollars.pop("**without**")
+    assert round(sum(dollars.values()), 2) == total
+    assert round(total - dollars["X-Ray, `Tracing=on`"], 2) == untraced
+
+
+def test_the_smallest_memory_holds_the_memory_tier() -> None:
+    """T1: an instance of the least memory that the template allows is not killed by a full memory tier."""
+    tier_megabytes = Settings.model_fields["memory_bytes"].default / 1024**2
+    assert TEMPLATE["Parameters"]["MemoryMegabytes"]["MinValue"] >= 2 * tier_megabytes
 
 
 GUIDE = (ROOT / "docs" / "deploying-to-aws.md").read_text()

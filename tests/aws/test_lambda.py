@@ -94,6 +94,10 @@ def test_one_correlation_id_from_request_to_log(table: Table) -> None:
         assert {line["correlation_id"] for line in lines} == {"chart-42", own.headers["x-request-id"]}
         last = lines[-1]
         assert last["correlation_id"] == last["function_request_id"] == own.json()["error"]["request_id"]
+        # An id that could do harm in a log is no id.
+        harmful = function.get(OHLC, headers={"X-Request-Id": "<script>\n{}"}, range="6M")
+        last = [line for line in function.lines() if "message" in line][-1]
+        assert harmful.headers["x-request-id"] == last["correlation_id"] == last["function_request_id"]
 
 
 def test_a_table_that_is_not_there_costs_no_answer_and_says_the_fix(table: Table) -> None:

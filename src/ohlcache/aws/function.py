@@ -20,6 +20,7 @@ from ohlcache.aws.bounds import BOUNDS, MARGIN_SECONDS
 from ohlcache.aws.telemetry import LambdaTelemetry
 from ohlcache.domain.errors import ConfigurationError
 from ohlcache.http.app import HttpOptions, create_app
+from ohlcache.http.request_ids import is_sane
 from ohlcache.ports import Level
 from ohlcache.settings import Settings, StoreEngine, load_settings
 from ohlcache.version import __version__
@@ -116,8 +117,10 @@ class Function:
 
 
 def with_request_id(event: Event, request_id: str) -> dict[str, Any]:
-    """Return the event with the invocation's own id as ``X-Request-Id``, unless the caller sent one."""
+    """Return the event with the invocation's own id as ``X-Request-Id``, unless the caller sent a sane one."""
     headers = dict(event.get("headers") or {})
-    if not any(name.lower() == "x-request-id" for name in headers):
+    sent = {name: value for name, value in headers.items() if name.lower() == "x-request-id"}
+    if not any(is_sane(value.encode()) for value in sent.values()):
+        headers = {name: value for name, value in headers.items() if name not in sent}
         headers["x-request-id"] = request_id
     return {**event, "headers": headers}

@@ -24,6 +24,11 @@ class RequestIds:
 
     def of(self, header: bytes | None) -> str:
         """Return the caller's ``X-Request-Id``, or a new one when there is none or it could do harm in a log."""
-        if header is not None and _SANE.match(header):
+        if header is not None and is_sane(header):
             return header.decode("ascii")
         return self.next().decode()
+
+
+def is_sane(header: bytes) -> bool:
+    """Whether a caller's ``X-Request-Id`` is one that may be repeated in answers and log lines."""
+    return _SANE.match(header) is not None
