@@ -53,7 +53,8 @@ test-static: $(VENV)/.dev ## Formatting, lint, types, import contract.
 test-python: $(VENV)/.dev ## Every Python test, with the coverage gates.
 	rm -f .coverage .coverage.*
 	@mkdir -p .build
-	$(BIN)/coverage run -m pytest -n 2 --dist loadfile
+	$(BIN)/coverage run -m pytest -n 2 --dist loadfile -m "not alone"
+	$(BIN)/coverage run -m pytest -m alone
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage json -q -o .build/coverage.json
 	$(BIN)/coverage report | tail -n 40

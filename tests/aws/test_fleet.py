@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from contracts.dynamodb_engines import Table
 
+pytestmark = pytest.mark.alone
+
 MEMBER = Path(__file__).with_name("fleet_member.py")
 WAIT_SECONDS_MAX = WAIT_TRIES * WAIT_SECONDS
 """How long a waiter gives a holder before one of them takes over (L2): the documented bound, besides the fetch itself."""

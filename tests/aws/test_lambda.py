@@ -14,6 +14,8 @@ from ohlcache.testing import FakeVendors, Fault
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.alone
+
 HANDLER = "ohlcache.aws.handler.handler"
 OHLC = "/api/v2/tickers/AAPL/ohlc"
 START_SECONDS_MAX = 10

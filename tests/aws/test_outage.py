@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from ohlcache.service.read_through import ReadThrough
 
+pytestmark = pytest.mark.alone
+
 TABLE = "ohlcache-outage"
 TICKERS = [f"T{number}" for number in range(60)]
 

@@ -18,6 +18,8 @@ from ohlcache.testing import FakeClock, FakeVendors, Fault
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.alone
+
 ASKING = Path(__file__).with_name("asking.py")
 EVENING = "2024-06-03T21:00:00-04:00"
 NEXT_EVENING = "2024-06-04T21:00:00-04:00"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, date, datetime
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -244,27 +242,6 @@ async def test_a_backfill_that_gets_nowhere_ends(library: Library) -> None:
     with pytest.raises(ohlcache.OhlcacheError):
         await cache.backfill("AAPL", "1W")
     assert world.calls < 5
-
-
-async def test_a_hit_costs_next_to_nothing(library: Library, tolerance: Callable[[float], float]) -> None:
-    """A repeated call costs at most a few hundred nanoseconds more than awaiting a coroutine that does nothing."""
-    cache, _ = library()
-
-    async def nothing(ticker: str, range: str, *, resolution: str) -> None:  # noqa: A002 - as in get
-        pass
-
-    async def seconds_each(ask: Callable[..., Any]) -> float:
-        best = math.inf
-        for _ in range(20):
-            started = perf_counter()
-            for _ in range(1000):
-                await ask("AAPL", "1Y", resolution="D")
-            best = min(best, perf_counter() - started)
-        return best / 1000
-
-    for _ in range(2):
-        await cache.get("AAPL", "1Y", resolution="D")
-    assert await seconds_each(cache.get) - await seconds_each(nothing) < tolerance(1.5e-6)
 
 
 async def test_a_backfill_may_be_longer_than_an_answer(library: Library) -> None:
