@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 include tests/aws/aws.mk
 include tests/simulation/sim.mk
-include tests/fuzz.mk
+include tests/harder.mk
 include benchmarks/bench.mk
 include web/web.mk
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from datetime import date
 from itertools import permutations
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ from ohlcache.domain.answer import IN_MEMORY
 from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.span import Span
 from ohlcache.ports import Metric
+from ohlcache.testing import Market
+from ohlcache.testing.market import Stock
 from service.world import MONDAY_9_PM
 
 if TYPE_CHECKING:
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
     from service.world import World
 
 pytestmark = pytest.mark.asyncio
+
+COPIES_MAX = 12
 
 
 @pytest.mark.parametrize("order", list(permutations(["1W", "1M", "3M", "1Y"])), ids="-".join)
@@ -72,7 +77,7 @@ async def test_every_tier_gives_the_same_to_the_bit(cache: Callable[..., World])
 
 
 async def test_resolutions_and_tickers_are_apart(cache: Callable[..., World]) -> None:
-    """A2, D11, F4, G6, G7, G9: each ticker and each resolution is its own series."""
+    """A2, D11, F4, G6, G7: each ticker and each resolution is its own series."""
     world = cache()
     for ticker in ("F", "GOOGL", "META", "BRK-B"):
         daily = await world.ask(ticker, range="1W", adjust="none")
@@ -162,3 +167,54 @@ async def test_a_backfill_keeps_nothing_in_memory(cache: Callable[..., World]) -
     again = await world.clock.drive(world.first.cache.backfill("AAPL", Resolution.DAY, span))
     assert again.vendor_calls == 0
     assert (await world.ask(start_date=span.start, end_date=span.end)).tier == "memory"
+
+
+@pytest.mark.parametrize(("resolution", "candles"), [("D", 1), ("60", 7), ("5", 78)])
+async def test_one_day_is_one_session(cache: Callable[..., World], resolution: str, candles: int) -> None:
+    """G14, G15: start = end is that session whole, and 1D in the evening is today's."""
+    world = cache()
+    day = date(2024, 5, 30)
+    served = await world.ask(start_date=day, end_date=day, resolution=resolution, adjust="none")
+    assert served.answer.candles == world.truth("AAPL", Resolution(resolution), Span(day, day))
+    assert served.answer.certificate.expected == served.answer.certificate.count == candles
+    today = await world.ask(range="1D", resolution=resolution, adjust="none")
+    assert set(today.answer.days.tolist()) == {date(2024, 6, 3).toordinal()}
+    assert len(today.answer.candles) == candles
+
+
+async def test_a_new_name_is_a_new_series(cache: Callable[..., World]) -> None:
+    """G9: FB ended when META began to trade; the vendor keeps all of it under META, and neither is told as the other."""
+    renamed, listed = date(2022, 6, 9), date(2012, 5, 18)
+    stocks = {
+        "META": Stock("Meta Platforms Inc.", listed=listed),
+        "FB": Stock("Facebook Inc.", listed=listed, delisted=date(2022, 6, 8)),
+    }
+    world = cache(market=Market(stocks=stocks))
+    wishes = {"start_date": "2022-05-02", "end_date": "2022-07-29", "adjust": "none"}
+    meta = (await world.ask("META", **wishes)).answer
+    assert meta.candles == world.truth("META", Resolution.DAY, meta.request.span)
+    assert meta.certificate.count == meta.certificate.expected
+    old = (await world.ask("FB", **wishes)).answer
+    assert old.candles == world.truth("FB", Resolution.DAY, old.request.span)
+    assert old.days.max() < renamed.toordinal() <= meta.days.max()
+    assert old.certificate.complete
+    assert old.certificate.known_empty == int((meta.days >= renamed.toordinal()).sum())
+    assert old.candles != meta.candles[: len(old.candles)]
+
+
+async def test_a_hundred_thousand_candles_in_bounded_memory(cache: Callable[..., World]) -> None:
+    """E12: a year of minutes is fetched in slices and answered with no more than some copies of itself in memory."""
+    world = cache(memory_bytes=3 << 20)
+    year = Span(date(2023, 5, 30), date(2024, 6, 3))
+    truth = world.truth("AAPL", Resolution.MINUTE, year)
+    size = sum(column.nbytes for column in truth.columns())
+    assert len(truth) > 99_000
+    tracemalloc.start()
+    try:
+        served = await world.ask(start_date=year.start, end_date=year.end, resolution="1", adjust="none")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert served.answer.candles == truth
+    assert peak < COPIES_MAX * size
+    assert world.first.memory.statistics().bytes <= 3 << 20
