@@ -100,6 +100,15 @@ def test_the_certificate_counts(now: float, resolution: Resolution, start: int, 
     assert certificate.forming == int(sum(day in forming for day in answer.days.tolist()))
 
 
+@pytest.mark.parametrize(("time", "expected"), [("19:59", 6), ("20:05", 7)])
+def test_the_half_hour_that_ends_a_session_is_due_at_its_close(time: str, expected: int) -> None:
+    """B3: six whole hours and a half make seven 60-minute candles, all of them due once the session is over."""
+    now = instant_of(f"2024-06-05T{time}:00Z")
+    day = Span(date(2024, 6, 5), date(2024, 6, 5))
+    certificate = composed(day, seen(Resolution.HOUR, now, day), now, Resolution.HOUR).certificate
+    assert (certificate.count, certificate.forming, certificate.expected) == (7, 7, expected)
+
+
 @given(moments, widths, st.sets(st.integers(0, 25)))
 def test_what_is_missing_is_named(now: float, resolution: Resolution, holes: set[int]) -> None:
     """T2: due sessions of which nothing is known are listed by date, and expected all the same."""

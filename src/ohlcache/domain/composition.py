@@ -21,7 +21,7 @@ from ohlcache.domain.series import Series
 if TYPE_CHECKING:
     from ohlcache.domain.coverage import Coverage, Holding
     from ohlcache.domain.request import CandleRequest
-    from ohlcache.domain.sessions import SessionTable
+    from ohlcache.domain.sessions import Sessions, SessionTable
 
 STALE_LIFE_SECONDS = 5.0
 """How long a stale answer is repeated before the vendor is tried again."""
@@ -124,7 +124,7 @@ def _certify(
     known = np.isin(due.days, coverage.days, assume_unique=True)
     expected = int(whole[~known].sum())
     states = coverage.states[rows[known]]
-    expected += int(_begun(whole[known], states, coverage.observed_at[rows[known]], due.opens[known], need).sum())
+    expected += int(_begun(whole[known], states, coverage.observed_at[rows[known]], due[known], need).sum())
     return Certificate(
         expected=expected,
         count=count,
@@ -136,12 +136,13 @@ def _certify(
     )
 
 
-def _begun(whole: np.ndarray, states: np.ndarray, observed_at: np.ndarray, opens: np.ndarray, need: Need) -> np.ndarray:
+def _begun(whole: np.ndarray, states: np.ndarray, observed_at: np.ndarray, due: Sessions, need: Need) -> np.ndarray:
     """Return how many candles each session must have: all, or those closed before a forming session was observed."""
     if need.series.resolution.is_daily:
         return whole
-    closed = np.clip((observed_at - opens) // need.series.resolution.seconds, 0, whole)
-    return np.where(states == SessionState.FORMING, closed, whole)
+    closed = np.clip((observed_at - due.opens) // need.series.resolution.seconds, 0, whole)
+    # The last hour of a session is half an hour long.
+    return np.where((states == SessionState.FORMING) & (observed_at < due.closes), closed, whole)
 
 
 def _next_change(

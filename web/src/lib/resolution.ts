@@ -29,6 +29,8 @@ export const RESOLUTION_NAMES: Record<Resolution, string> = {
   D: 'daily',
 };
 
+export const RESOLUTION_MINUTES: Record<Exclude<Resolution, 'D'>, number> = { '1': 1, '5': 5, '15': 15, '30': 30, '60': 60 };
+
 export const ADJUSTMENT_NAMES: Record<Adjustment, string> = {
   splits: 'adjusted for splits',
   all: 'adjusted for splits and dividends',

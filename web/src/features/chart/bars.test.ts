@@ -9,6 +9,7 @@ function page(dates: string[], close: number, forming = 0, resolution = 'D'): An
     candles: { date: dates, open: column, high: column, low: column, close: column, volume: column },
     forming,
     resolution,
+    cache_expires_at: '2025-11-26T14:47:10Z',
   } as unknown as Answer;
 }
 

@@ -1,5 +1,6 @@
 /** Candles as the chart draws them: placed at New York wall time, with what the legend says about each. */
 
+import { formingCandles } from '../../api/forming';
 import type { Answer, Columns } from '../../api/ohlc';
 import { decimalsFor } from '../../lib/format';
 import { wallSeconds } from '../../lib/newYork';
@@ -26,7 +27,7 @@ export function barsOf(pages: readonly Answer[]): Bars {
   const bars: Bar[] = [];
   for (const page of pages) {
     const { candles } = page;
-    const formingFrom = candles.date.length - stillForming(page);
+    const formingFrom = candles.date.length - formingCandles(page);
     for (let index = 0; index < candles.date.length; index += 1) {
       const bar = barAt(candles, index, index >= formingFrom);
       while ((bars.at(-1)?.time ?? -Infinity) >= bar.time) bars.pop();
@@ -39,14 +40,6 @@ export function barsOf(pages: readonly Answer[]): Bars {
     intraday: newest !== undefined && newest.resolution !== 'D',
     decimals: decimalsFor(bars.reduce((largest, bar) => Math.max(largest, bar.high), 0)),
   };
-}
-
-/**
- * How many candles at the end still form. A session that is not final may change as a whole, and an intraday answer counts
- * all its candles; but those before the newest have closed, and to a reader they are done.
- */
-function stillForming({ forming, resolution }: Answer): number {
-  return resolution === 'D' ? forming : Math.min(1, forming);
 }
 
 function barAt(candles: Columns, index: number, forming: boolean): Bar {

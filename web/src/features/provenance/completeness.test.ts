@@ -7,7 +7,7 @@ import { completeness } from './completeness';
 const formats = formatsFor('en-US');
 
 function graded(part: Partial<Answer>) {
-  const whole = { count: 21, expected: 21, forming: 0, known_empty: 0, complete: true, stale: false, missing: [] };
+  const whole = { resolution: 'D', candles: { date: [] }, cache_expires_at: '2025-11-26T21:15:10Z', count: 21, expected: 21, forming: 0, known_empty: 0, complete: true, stale: false, missing: [] };
   return completeness({ ...whole, ...part } as unknown as Answer, formats);
 }
 
@@ -31,9 +31,20 @@ describe('completeness', () => {
   });
 
   it('invents no gap while a session is in progress: all its candles may change, and all are here', () => {
-    const { why } = graded({ expected: 136, count: 137, forming: 7 });
+    const { why } = graded({ resolution: '15', candles: { date: ['2025-11-26T21:00:00Z'] } as Answer['candles'], expected: 136, count: 137, forming: 7 });
     expect(why).toBe('All 136 candles that the exchange calendar demands are here. The newest is still forming.');
     expect(graded({ expected: 0, count: 1, forming: 1 }).why).toBe('Nothing is due yet. The newest is still forming.');
+  });
+
+  it('says of a closed session that it is not final', () => {
+    const part = {
+      resolution: '5',
+      candles: { date: ['2025-11-26T20:55:00Z'] },
+      expected: 78,
+      count: 78,
+      forming: 78,
+    } as unknown as Partial<Answer>;
+    expect(graded(part).why).toBe('All 78 candles that the exchange calendar demands are here. The session is not final yet.');
   });
 
   it('speaks of one as of one', () => {

@@ -1,5 +1,6 @@
 /** Whether an answer is complete, in a few words and in a sentence. */
 
+import { formingCandles } from '../../api/forming';
 import type { Answer } from '../../api/ohlc';
 import type { Formats } from '../../lib/format';
 import { wallSeconds } from '../../lib/newYork';
@@ -35,7 +36,7 @@ export function completeness(answer: Answer, formats: Formats): Completeness {
 }
 
 function completeWhy(answer: Answer, count: string, formats: Formats): string {
-  const forming = answer.forming > 0 ? ' The newest is still forming.' : '';
+  const forming = answer.forming === 0 ? '' : formingCandles(answer) > 0 ? ' The newest is still forming.' : ' The session is not final yet.';
   if (answer.expected === 0 && answer.count === 0) return 'There was no session in this span, so nothing is missing.';
   const expected = formats.integer(answer.expected);
   // A candle that still forms may be due already (a day's, in the evening) or not yet (the last five minutes').
