@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
+from collections import Counter
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +40,26 @@ def pytest_configure(config: pytest.Config) -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if not config.getoption("hypothesis_profile", None):
         settings.load_profile("thorough" if config.getoption("--thorough") else "fast")
+
+
+STORE_CONTRACT = re.compile(
+    r"contracts/test_(?:dynamodb_)?stores\.py::.*\[(memory|sqlite|moto|ministack|dynalite|dynamodb-local|aws)\b"
+)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say by name on which engines the store contract was held, and how it went."""
+    outcomes: dict[str, Counter[str]] = {}
+    for outcome in ("passed", "failed", "error"):
+        for report in terminalreporter.stats.get(outcome, ()):
+            engine = STORE_CONTRACT.search(report.nodeid)
+            if engine is not None:
+                outcomes.setdefault(engine[1], Counter())[outcome] += 1
+    if outcomes:
+        terminalreporter.section("store contract, by engine")
+    for engine, counted in outcomes.items():
+        found = ", ".join(f"{number} {outcome}" for outcome, number in counted.items())
+        terminalreporter.write_line(f"{engine:<14} {found}")
 
 
 @pytest.fixture(scope="session")
