@@ -45,6 +45,7 @@ test-static: $(VENV)/.dev ## Formatting, lint, types, import contract.
 	$(BIN)/ruff format --check src tests tools benchmarks
 	$(BIN)/ruff check src tests tools benchmarks
 	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 	$(BIN)/python tools/build_calendar.py --check
 	$(BIN)/python tools/render_readme.py --check

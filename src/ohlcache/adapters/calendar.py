@@ -52,13 +52,13 @@ def decode_sessions(table: bytes) -> SessionTable:
     columns = np.frombuffer(raw, _COLUMN).reshape(3, header["sessions"])
     day, open_minutes, close_minutes = columns.astype(np.int64)
     days = np.cumsum(day)
-    opens = midnight_utc(0) + days * 86_400 + open_minutes * 60
+    opens = midnight_utc(days) + open_minutes * 60
     return SessionTable(header["version"], days.astype(np.int32), opens, opens + close_minutes * 60)
 
 
 def encode_sessions(table: SessionTable, exchange: str) -> bytes:
     """Return ``table`` as a file of the format above; opens and closes fall on whole minutes."""
-    midnights = midnight_utc(0) + table.days.astype(np.int64) * 86_400
+    midnights = midnight_utc(table.days.astype(np.int64))
     columns: list[NDArray[np.int64]] = [
         np.diff(table.days, prepend=0).astype(np.int64),
         (table.opens - midnights) // 60,

@@ -35,7 +35,7 @@ from ohlcache.domain.candles import Candles
 from ohlcache.domain.chunks import DIGEST_BYTES, Chunk
 from ohlcache.domain.coverage import Coverage, Holding
 from ohlcache.domain.errors import StoreError
-from ohlcache.domain.market_time import DAY_SECONDS, midnight_utc
+from ohlcache.domain.market_time import midnight_utc
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -214,7 +214,7 @@ def _times_to_grid(time: Int64s, coverage: Coverage, step_seconds: int) -> tuple
     counts = coverage.counts.astype(np.int64)
     held = counts > 0
     first = (np.cumsum(counts) - counts)[held]
-    starts[held] = time[first] - _midnights(coverage.days.astype(np.int64))[held]
+    starts[held] = time[first] - midnight_utc(coverage.days.astype(np.int64))[held]
     starts[~held] = starts[held][0]  # so that the column stays constant
     steps[1:] = np.diff(time) - step_seconds
     steps[first] = 0
@@ -222,7 +222,7 @@ def _times_to_grid(time: Int64s, coverage: Coverage, step_seconds: int) -> tuple
 
 
 def _times_from_grid(days: Int64s, counts: Int64s, starts: Int64s, steps: Int64s, step_seconds: int) -> Int64s:
-    starts = _midnights(days) + starts
+    starts = midnight_utc(days) + starts
     on_the_grid = not steps.any()
     each = len(steps) // len(days) if len(days) else 0
     if on_the_grid and (counts == each).all():  # the usual case: full sessions, or daily
@@ -238,8 +238,3 @@ def _times_from_grid(days: Int64s, counts: Int64s, starts: Int64s, steps: Int64s
         return offsets + shifts
     origins: Int64s = np.repeat(starts - first * step_seconds, counts)
     return origins + np.arange(0, len(steps) * step_seconds, step_seconds)
-
-
-def _midnights(days: Int64s) -> Int64s:
-    midnights: Int64s = midnight_utc(0) + days * DAY_SECONDS
-    return midnights

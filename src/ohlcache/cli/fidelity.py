@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 RECORD_NAME = "fidelity.json"
 DUE_DAYS = 7
-DAY_SECONDS = 86_400
 AWS = "aws"
 
 
@@ -129,6 +128,8 @@ def _report(outcomes: Mapping[str, Mapping[str, str]]) -> int:
 
 def _last_run(record: Path, clock: Clock) -> tuple[str, bool]:
     """Return a sentence about the last run, and whether another is due."""
+    from ohlcache.domain.market_time import DAY_SECONDS
+
     try:
         last: dict[str, Any] = json.loads(record.read_text())
         days = (clock.now() - float(last["at"])) / DAY_SECONDS

@@ -129,13 +129,13 @@ def _invented_chunks(clock: Clock) -> list[Chunk]:
     from ohlcache.domain.candles import Candles
     from ohlcache.domain.chunks import cut
     from ohlcache.domain.coverage import Coverage, Holding, SessionState
-    from ohlcache.domain.market_time import DAY_SECONDS
+    from ohlcache.domain.market_time import midnight_utc
     from ohlcache.domain.resolution import Resolution
     from ohlcache.domain.series import Series
 
     days = np.array([date(2023, 5, 24).toordinal(), date(2024, 5, 24).toordinal()], np.int32)
     opened, high, low, close = (np.array([price, price + 0.5]) for price in (100.0, 110.0, 90.0, 105.0))
-    times = (days.astype(np.int64) - date(1970, 1, 1).toordinal()) * DAY_SECONDS
+    times = midnight_utc(days.astype(np.int64))
     return cut(
         Series(TICKER, "sanity", Resolution.DAY),
         Holding(

@@ -72,7 +72,7 @@ class Coverage:
 
     def expires_at(self, final_life_seconds: float) -> NDArray[np.float64]:
         """Return for each session the instant from which it must be asked again."""
-        lives = np.full(len(self), final_life_seconds or math.inf)
+        lives = np.full(len(self), final_life_seconds or math.inf, np.float64)
         lives[self.states == SessionState.FORMING] = FORMING_LIFE_SECONDS
         empty = self.states == SessionState.KNOWN_EMPTY
         if empty.any():

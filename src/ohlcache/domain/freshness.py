@@ -61,7 +61,7 @@ def last_due_day(resolution: Resolution, calendar: SessionTable, as_of: float) -
     """Return the newest session that is due at ``as_of``; None before the calendar's first."""
     today = market_date(as_of)
     day = calendar.last_on_or_before(today)
-    if day == today and as_of < due_at(day, resolution, calendar):
+    if day == today and as_of < due_at(today, resolution, calendar):
         day = calendar.last_on_or_before(today - timedelta(days=1))
     return day
 
@@ -70,7 +70,7 @@ def last_final_day(resolution: Resolution, calendar: SessionTable, as_of: float)
     """Return the newest session that is final at ``as_of``; None before the calendar's first."""
     today = market_date(as_of)
     day = calendar.last_on_or_before(today)
-    if day == today and as_of < final_at(day, resolution, calendar):
+    if day == today and as_of < final_at(today, resolution, calendar):
         day = calendar.last_on_or_before(today - timedelta(days=1))
     return day
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from ohlcache.domain.errors import InvalidRequest
+from ohlcache.domain.market_time import DAY_SECONDS
 
 
 class Resolution(StrEnum):
@@ -25,7 +26,7 @@ class Resolution(StrEnum):
     @property
     def seconds(self) -> int:
         """The candle's width in seconds; a daily candle counts as 86,400."""
-        return 86_400 if self.is_daily else int(self.value) * 60
+        return DAY_SECONDS if self.is_daily else int(self.value) * 60
 
     @classmethod
     def parse(cls, text: str) -> Resolution:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ohlcache.domain.errors import InvalidRequest
+from ohlcache.domain.market_time import midnight_utc, ordinal_of
 from ohlcache.domain.span import Span
 
 if TYPE_CHECKING:
@@ -72,10 +73,10 @@ class Sessions:
         if not len(self):
             return np.full(len(times), -1, np.int64)
         if resolution.is_daily:
-            ordinals = times // 86_400 + date(1970, 1, 1).toordinal()
+            ordinals = ordinal_of(times)
             index = np.searchsorted(self.days, ordinals)
             index = np.minimum(index, len(self) - 1)
-            inside = (self.days[index] == ordinals) & (times % 86_400 == 0)
+            inside = (self.days[index] == ordinals) & (midnight_utc(ordinals) == times)
         else:
             index = np.searchsorted(self.opens, times + resolution.seconds, side="left") - 1
             inside = (index >= 0) & (times < self.closes[np.maximum(index, 0)])

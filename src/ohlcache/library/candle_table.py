@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
-from ohlcache.domain.market_time import DAY_SECONDS
+from ohlcache.domain.market_time import ordinal_of
 from ohlcache.http.encodings import encode_answer
 from ohlcache.http.negotiation import Format
 from ohlcache.library.extras import import_extra
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 NOTEBOOK_ROWS = 5
 """How many candles a notebook shows from either end."""
-
-_UNIX_EPOCH_ORDINAL = dt.date(1970, 1, 1).toordinal()
 
 
 class Candle(NamedTuple):
@@ -275,7 +273,7 @@ class CandleTable:
 
     def _date_of(self, time: int) -> dt.date:
         if self._daily:
-            return dt.date.fromordinal(time // DAY_SECONDS + _UNIX_EPOCH_ORDINAL)
+            return dt.date.fromordinal(ordinal_of(time))
         return dt.datetime.fromtimestamp(time, dt.UTC)
 
 

@@ -61,7 +61,7 @@ def read_sample(ticker: str) -> SampleHistory:
         rows = [line.rstrip("\n").split(",") for line in lines]
     dates, opens, highs, lows, closes, volumes, dividends, splits = zip(*rows, strict=True)
     days = np.array([date.fromisoformat(text).toordinal() for text in dates], np.int32)
-    times = midnight_utc(0) + days.astype(np.int64) * 86_400
+    times = midnight_utc(days.astype(np.int64))
     candles = Candles(
         times,
         _prices(opens),
