@@ -118,3 +118,43 @@ def test_a_lease_outlives_the_longest_vendor_call() -> None:
     assert longest, "the time-out has no upper bound"
     assert 2 * longest <= LEASE_LIFE_SECONDS
     assert WAIT_TRIES * WAIT_SECONDS < LEASE_LIFE_SECONDS
+
+
+def documents() -> list[Path]:
+    return [*sorted(ROOT.glob("*.md")), *sorted(DOCS.glob("*.md")), *sorted((ROOT / ".github").glob("*.md"))]
+
+
+@cache
+def make_targets() -> frozenset[str]:
+    """Return what can be made, in the Makefile and in what it includes."""
+    top = (ROOT / "Makefile").read_text(encoding="utf-8")
+    included = [ROOT / name for name in re.findall(r"^include (.+)$", top, re.MULTILINE)]
+    text = "\n".join([top, *(path.read_text(encoding="utf-8") for path in included)])
+    return frozenset(re.findall(r"^([a-z][a-z0-9-]*):", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("document", documents(), ids=lambda path: path.name)
+def test_what_a_document_points_to_is_there(document: Path) -> None:
+    """Links lead to files, and ``make`` targets, folders and modules that are named exist."""
+    text = document.read_text(encoding="utf-8")
+    targets = make_targets()
+    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+        assert link.startswith(("http://", "https://")) or (document.parent / link).exists(), f"{document}: {link}"
+    for target in re.findall(r"`make ([a-z][a-z0-9-]*)", text):
+        assert target in targets, f"{document}: make {target}"
+    for room in re.findall(r"`((?:domain|service|adapters|http|library|cli|aws|testing|data)/[\w/.]*|\w+\.py)`", text):
+        found = (ROOT / "src" / "ohlcache" / room).exists() or (ROOT / room).exists() or _is_anywhere(room)
+        assert found, f"{document}: {room}"
+
+
+def _is_anywhere(name: str) -> bool:
+    folders = ("src", "tests", "tools", "benchmarks", "infra", "examples")
+    return "/" not in name and any(any((ROOT / folder).rglob(name)) for folder in folders)
+
+
+def test_a_bug_fix_must_bring_its_regression_test() -> None:
+    """Q5: the template of a pull request asks for the test, by its issue's number, before and after the fix."""
+    template = (ROOT / ".github" / "pull_request_template.md").read_text(encoding="utf-8")
+    section = template.partition("## Regression test")[2].partition("## ")[0]
+    assert "R{issue}" in section
+    assert section.count("- [ ]") == 2
