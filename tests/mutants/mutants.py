@@ -153,6 +153,12 @@ MUTANTS = (
         "WAIT_TRIES = 2",
     ),
     Mutant(
+        "a holder is waited for beyond every budget",
+        "service/covering.py",
+        "WAIT_SECONDS = 0.2",
+        "WAIT_SECONDS = 8.0",
+    ),
+    Mutant(
         "those who wait go on without a lease",
         "service/covering.py",
         "WAIT_ROUNDS = 2",
@@ -181,6 +187,12 @@ MUTANTS = (
         "service/memory_tier.py",
         "                if now < entry.expires_at:\n                    self._protect",
         "                if now < entry.expires_at + 3600:\n                    self._protect",
+    ),
+    Mutant(
+        "memory grows without end",
+        "service/memory_tier.py",
+        "        while (\n            len(self._probation) + len(self._protected) > self._entries_max",
+        "        while False and (\n            len(self._probation) + len(self._protected) > self._entries_max",
     ),
     Mutant(
         "an answer stays fresh when a session falls due",

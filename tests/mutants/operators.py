@@ -40,7 +40,7 @@ ARITHMETIC: dict[type[ast.operator], type[ast.operator]] = {
     ast.RShift: ast.LShift,
 }
 CONDITIONAL = (ast.If, ast.While, ast.IfExp)
-WORDS = ("cast", "info", "warning", "error", "debug", "__init__")
+WORDS = ("cast", "TypeVar", "info", "warning", "error", "debug", "__init__")
 """Calls whose arguments are left alone."""
 REMOVABLE = (ast.Expr, ast.AugAssign, ast.Delete, ast.Raise, ast.Continue, ast.Break)
 
