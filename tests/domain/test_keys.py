@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from domain.strategies import CALENDAR, dates, resolutions
 from ohlcache.domain.chunks import ChunkName
+from ohlcache.domain.errors import InvalidRequest
 from ohlcache.domain.request import CUSTOM, CandleRequest, Range, parse_cache_key
 from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.series import Series
@@ -72,6 +73,13 @@ def test_resolutions_are_apart(one: Resolution, other: Resolution) -> None:
 def test_case_does_not_matter(ticker: str) -> None:
     """A3: lower case, upper case and blanks around are one ticker."""
     assert asked(ticker.lower()).cache_key == asked(f"  {ticker} ").cache_key == asked(ticker).cache_key
+
+
+@pytest.mark.parametrize("written", ["ß", "ﬁ", "ſ", "ı"])  # noqa: RUF001 - that they look alike is the point
+def test_foreign_letters_are_nobody_s_ticker(written: str) -> None:
+    """A3: letters whose upper case happens to be ASCII (SS, FI, S, I) are refused, not answered with another company."""
+    with pytest.raises(InvalidRequest, match="is not a ticker"):
+        asked(written)
 
 
 def test_a_custom_range_has_both_dates() -> None:

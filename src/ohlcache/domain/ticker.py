@@ -17,8 +17,10 @@ def normalise_ticker(text: str) -> str:
 
     Raises InvalidRequest when it is empty, longer than 12 characters or holds anything but letters, digits, dot, dash.
     """
-    ticker = text.strip().upper()
-    if not ticker.isascii() or len(ticker) > TICKER_CHARACTERS_MAX or not _SHAPE.match(ticker):
+    written = text.strip()
+    ticker = written.upper()
+    # Asked of what was written: the upper case of some foreign letters is ASCII, and another company's ticker.
+    if not written.isascii() or len(ticker) > TICKER_CHARACTERS_MAX or not _SHAPE.match(ticker):
         raise InvalidRequest(
             f"{text[:20]!r} is not a ticker.",
             hint=f"A ticker has 1 to {TICKER_CHARACTERS_MAX} letters, digits, dots or dashes: AAPL, BRK.B.",
