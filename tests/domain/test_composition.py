@@ -220,6 +220,25 @@ class TestHolesInTheLedger:
         assert self.days(Adjustment.SPLITS, without(daily, date(2024, 5, 31)), partial=True) == [3, 4, 5, 6, 7]
         assert self.days(Adjustment.SPLITS, daily, stale=True) == [3, 4, 5, 6, 7]
 
+    @pytest.mark.parametrize("gone", [date(2024, 6, 5), date(2024, 6, 7)])
+    def test_older_candles_on_an_older_scale_are_stale(self, gone: date) -> None:
+        """Whole as a span in May may be: whether it was split in June is not known, and not for long believed."""
+        may = Span(date(2024, 5, 6), date(2024, 5, 10))
+        daily = without(seen(Resolution.DAY, self.NOW), gone)
+        for adjustment, stale in ((Adjustment.SPLITS, True), (Adjustment.NONE, False)):
+            answer = composed(may, daily, self.NOW, Resolution.DAY, adjustment, partial=True)
+            assert answer.certificate.complete
+            assert answer.stale == stale
+            assert (answer.fresh_until == self.NOW + STALE_LIFE_SECONDS) == stale
+
+    @pytest.mark.parametrize(("gone", "stale"), [(date(2024, 6, 5), False), (date(2024, 6, 7), True)])
+    def test_the_newer_side_is_not_stale(self, gone: date, stale: bool) -> None:
+        """What ends with the newest session is on today's scale; what ends before a hole is not."""
+        daily = without(seen(Resolution.DAY, self.NOW), gone)
+        answer = composed(self.WEEK, daily, self.NOW, Resolution.DAY, Adjustment.SPLITS, partial=True)
+        assert answer.certificate.missing
+        assert answer.stale == stale
+
     def test_a_row_that_was_not_out_is_a_hole(self) -> None:
         """Friday asked about before its row was out says nothing of a split on Friday."""
         friday, asked_at = date(2024, 6, 7), instant_of("2024-06-07T20:30:00Z")

@@ -56,7 +56,9 @@ def compose(
     first, last = request.span.start.toordinal(), request.span.end.toordinal()
     part = own.between(first, last)
     if (stale or request.partial) and adjustment is not Adjustment.NONE:
-        part = _on_one_scale(part, ledger.coverage, calendar, as_of)
+        part, current_scale = _on_one_scale(part, ledger.coverage, calendar, as_of)
+        # What a session after the last candle may have split is given as it was before.
+        stale = stale or not current_scale
     days = part.candle_days()
     candles = adjust(part.candles, days, ledger.actions, adjustment)
     need = Need(Series(request.ticker, source.name, request.resolution), request.span)
@@ -89,8 +91,8 @@ def compose(
     )
 
 
-def _on_one_scale(part: Holding, ledger: Coverage, calendar: SessionTable, as_of: float) -> Holding:
-    """Return what of a holding can be adjusted alike though the ledger has holes.
+def _on_one_scale(part: Holding, ledger: Coverage, calendar: SessionTable, as_of: float) -> tuple[Holding, bool]:
+    """Return what of a holding can be adjusted alike though the ledger has holes, and whether that is today's scale.
 
     Whether a stock was split in a session that the ledger does not know nobody can say, so prices on both sides of it
     must not stand in one answer. At a hole that ends the ledger the older side stays, so that the answer is what it was
@@ -98,20 +100,22 @@ def _on_one_scale(part: Holding, ledger: Coverage, calendar: SessionTable, as_of
     """
     days = part.candle_days()
     if not len(days):
-        return part
-    after_the_first = int(days[0]) + 1
-    due = calendar.days[(calendar.days >= after_the_first) & (calendar.days <= days[-1])]
+        return part, True
     newest = last_due_day(Resolution.DAY, calendar, as_of)
-    due = due[due <= (newest.toordinal() if newest else 0)]
+    due = calendar.days[(calendar.days > days[0]) & (calendar.days <= (newest.toordinal() if newest else 0))]
     # A row that was not out when the vendor was last heard is no word on the session.
     told = ledger.days[(ledger.states != SessionState.FORMING) | (ledger.counts > 0)]
     holes = due[~np.isin(due, told)]
     if not len(holes):
-        return part
-    ended = holes[holes > told.max(initial=0)]
-    inner = holes[holes < told.max(initial=0)]
+        return part, True
+    between = holes[holes <= days[-1]]
+    ended = between[between > told.max(initial=0)]
+    inner = between[between < told.max(initial=0)]
     covered = part.coverage.days
-    return part.select((covered >= inner.max(initial=0)) & (covered < ended.min(initial=np.iinfo(covered.dtype).max)))
+    end = ended.min(initial=np.iinfo(covered.dtype).max)
+    kept = part.select((covered >= inner.max(initial=0)) & (covered < end))
+    last = kept.candle_days().max(initial=0)
+    return kept, bool((holes <= last).all())
 
 
 def _certify(
