@@ -203,8 +203,8 @@ MUTANTS = (
     Mutant(
         "bars on holidays are kept",
         "domain/sessions.py",
-        "inside = (self.days[index] == ordinals) & (times % 86_400 == 0)",
-        "inside = (self.days[index] <= ordinals + 3) & (times % 86_400 == 0)",
+        "inside = (self.days[index] == ordinals) & (midnight_utc(ordinals) == times)",
+        "inside = (self.days[index] <= ordinals + 3) & (midnight_utc(ordinals) == times)",
     ),
     Mutant(
         "an empty session is believed for a month",

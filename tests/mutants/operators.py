@@ -166,7 +166,7 @@ def _constant(node: ast.Constant) -> Iterator[tuple[str, str]]:
             yield "constant", repr(not value)
         case int(value) | float(value):
             yield "constant", repr(value + 1)
-        case str(value) if value:
+        case str(value) if value and " " not in value:  # what has spaces is a sentence
             yield "constant", repr(f"{value}?")
 
 
