@@ -84,9 +84,10 @@ async def test_the_breaker_opens_at_three_and_skips_the_store(cache: Callable[..
     assert asked == 3
     await world.clock.advance(59)
     for ticker in ("IBM", "MSFT", "F"):
-        await world.ask(ticker, range="1M")
+        assert (await world.ask(ticker, range="1M")).degraded
     assert store.asked.total() == asked
     assert world.calls == 4
+    assert "circuit breaker open" in telemetry.events(Level.ERROR)
 
 
 async def test_one_probe_closes_it_after_sixty_seconds(cache: Callable[..., World]) -> None:

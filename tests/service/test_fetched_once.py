@@ -13,6 +13,7 @@ from ohlcache.domain.answer import IN_MEMORY
 from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.span import Span
 from ohlcache.ports import Metric
+from ohlcache.service.read_through import memory_key
 from ohlcache.testing import Market
 from ohlcache.testing.market import Stock
 from service.world import MONDAY_9_PM
@@ -218,3 +219,28 @@ async def test_a_hundred_thousand_candles_in_bounded_memory(cache: Callable[...,
     assert served.answer.candles == truth
     assert peak < COPIES_MAX * size
     assert world.first.memory.statistics().bytes <= 3 << 20
+
+
+async def test_a_hit_is_read_at_half_the_price(cache: Callable[..., World]) -> None:
+    """S2: reads are eventually consistent until a lease is won, and only the one after that is strong."""
+    world = cache()
+    await world.ask(range="1M", adjust="none")
+    assert world.first.store.strong_reads == 1
+    other = world.other()
+    assert (await other.ask(range="1M", adjust="none")).tier == "memory"
+    assert (other.store.strong_reads, other.store.asked["read"]) == (0, 1)
+
+
+async def test_what_is_counted_late_is_counted(cache: Callable[..., World]) -> None:
+    """F6: hits that were answered from their bytes show in the statistics once they are settled."""
+    world = cache()
+    process = world.first
+    request = process.request(range="1M")
+    await process.ask(range="1M")
+    for _ in range(3):
+        assert process.cache.again(memory_key(request), world.clock.now()) is not None
+    status = process.cache.status()
+    assert status.calls_saved == 3
+    assert process.telemetry.total(Metric.REQUESTS, tier=IN_MEMORY) == 3
+    assert process.cache.again("nothing", world.clock.now()) is None
+    assert process.cache.status().calls_saved == 3

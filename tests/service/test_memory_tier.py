@@ -123,6 +123,17 @@ def test_a_small_tier_still_takes_what_is_new(entries_max: int) -> None:
     assert tier.get("B", 0) is not None
 
 
+def test_what_just_fits_is_kept() -> None:
+    """E12: the bound is the last size that is allowed."""
+    roomy = MemoryTier(entries_max=10, bytes_max=1 << 20)
+    roomy.put("A", answer_of("A", rows=100))
+    size = roomy.statistics().bytes
+    for room, kept in ((size, True), (size - 1, False)):
+        tier = MemoryTier(entries_max=10, bytes_max=room)
+        tier.put("A", answer_of("A", rows=100))
+        assert (tier.get("A", 0) is not None) == kept
+
+
 def test_what_is_larger_than_the_tier_is_not_kept() -> None:
     """E12: 100,000 candles do not push out everything else for nothing."""
     tier = MemoryTier(entries_max=10, bytes_max=100_000)

@@ -131,6 +131,20 @@ async def test_before_the_listing_there_is_nothing_for_ever(cache: Callable[...,
     assert world.calls == calls
 
 
+async def test_a_vendor_that_tells_no_listing_is_believed_when_asked_twice(cache: Callable[..., World]) -> None:
+    """G11: nothing before the first candle, and nothing again when asked for that alone: the ticker was not listed yet."""
+    world = cache()
+    world.vendor.after = lambda answer: VendorAnswer(answer.candles, answer.actions)
+    served = await world.ask("NEWCO", range="1Y", adjust="none")
+    assert served.answer.certificate.complete
+    assert served.answer.candles == world.truth("NEWCO", Resolution.DAY, served.answer.request.span)
+    assert world.calls == 2
+    world.clock.set("2024-06-08T16:00:00Z")
+    old = await world.ask("NEWCO", start_date="2024-01-02", end_date="2024-02-29", adjust="none")
+    assert old.answer.certificate.known_empty == old.answer.certificate.expected == 41
+    assert world.calls == 2
+
+
 async def test_minutes_before_the_listing_are_not_asked_for_daily(cache: Callable[..., World]) -> None:
     """G11: a year of five minutes of a young ticker, slices before its listing included, is asked for once."""
     world = cache()
