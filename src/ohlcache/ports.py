@@ -188,9 +188,14 @@ class CandleVendor(Protocol):
         ...
 
     async def fetch(self, series: Series, span: Span) -> VendorAnswer:
-        """Return everything the vendor has of ``series`` in ``span``, in one call.
+        """Return everything the vendor has of ``series`` in ``span``, in exactly one call."""
+        ...
 
-        Where the answer is empty and the vendor can tell the ticker's first and last date, it is asked for them.
+    async def listing(self, series: Series, span: Span) -> Span | None:
+        """Return the first and last date of the ticker's daily candles, to explain that ``span`` has none.
+
+        One call at most, made only when an empty answer needs a second word. None when the vendor cannot tell; a
+        failure is that, too, and is not raised.
         """
         ...
 

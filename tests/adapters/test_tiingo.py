@@ -93,47 +93,43 @@ async def test_class_shares_take_a_dash() -> None:
         assert r.fake.calls[0].path == "/tiingo/daily/BRK-B/prices"
 
 
-async def test_an_empty_answer_is_explained_by_the_listing() -> None:
-    """G8, G11: nothing in a span before the listing or after the end costs one more call, for the dates."""
+async def test_a_fetch_is_one_call_also_when_it_brings_nothing() -> None:
+    """L4: what else must be known is asked for by whoever needs it."""
     async with rig("tiingo") as r:
-        before = await r.vendor.fetch(series("NEWCO", "tiingo"), span("2020-01-02", "2020-01-31"))
-        assert before.listing == Span(date(2024, 3, 21), date(2024, 6, 14))
-        after = await r.vendor.fetch(series("TWTR", "tiingo"), JUNE)
-        assert after.listing == Span(date(2013, 11, 7), date(2022, 10, 27))
-        assert [call.path for call in r.fake.calls] == [
-            "/tiingo/daily/NEWCO/prices", "/tiingo/daily/NEWCO", "/tiingo/daily/TWTR/prices", "/tiingo/daily/TWTR",
-        ]  # fmt: skip
+        for resolution in (Resolution.DAY, Resolution.HOUR):
+            answer = await r.vendor.fetch(series("NEWCO", "tiingo", resolution), span("2020-01-02", "2020-01-31"))
+            assert (len(answer.candles), answer.listing) == (0, None)
+        assert len(r.fake.calls) == 2
+
+
+async def test_an_empty_answer_is_explained_by_the_listing() -> None:
+    """G8, G11: the dates of the ticker's daily rows, in one call."""
+    async with rig("tiingo") as r:
+        before = await r.vendor.listing(series("NEWCO", "tiingo"), span("2020-01-02", "2020-01-31"))
+        assert before == Span(date(2024, 3, 21), date(2024, 6, 14))
+        after = await r.vendor.listing(series("TWTR", "tiingo"), JUNE)
+        assert after == Span(date(2013, 11, 7), date(2022, 10, 27))
+        assert [call.path for call in r.fake.calls] == ["/tiingo/daily/NEWCO", "/tiingo/daily/TWTR"]
 
 
 async def test_a_first_day_is_asked_for_once() -> None:
-    """G11: further spans before the listing cost one call each; a last day may still move and is asked for again."""
+    """G11: it is remembered for spans before the listing; a last day may still move and is asked for again."""
     async with rig("tiingo") as r:
-        for first in ("2020-01-02", "2019-01-02", "2018-01-02"):
-            answer = await r.vendor.fetch(series("NEWCO", "tiingo"), span(first, "2020-01-31"))
-            assert answer.listing == Span(date(2024, 3, 21), date(2024, 6, 14))
-        assert len(r.fake.calls) == 4
-        r.fake.tiingo.faults.then(Fault.EMPTY)
-        assert (await r.vendor.fetch(series("NEWCO", "tiingo"), JUNE)).listing == answer.listing
-        assert len(r.fake.calls) == 6
+        for resolution in (Resolution.DAY, Resolution.HOUR):
+            for first in ("2020-01-02", "2019-01-02"):
+                listing = await r.vendor.listing(series("NEWCO", "tiingo", resolution), span(first, "2020-01-31"))
+                assert listing == Span(date(2024, 3, 21), date(2024, 6, 14))
+        assert len(r.fake.calls) == 1
+        assert await r.vendor.listing(series("NEWCO", "tiingo"), JUNE) == listing
+        assert len(r.fake.calls) == 2
 
 
 async def test_a_failed_metadata_call_leaves_the_listing_unknown() -> None:
     """An answer that came is not lost because its explanation did not."""
     async with rig("tiingo") as r:
-        r.fake.tiingo.faults.then(Fault.EMPTY, Fault.SERVER_ERROR, Fault.EMPTY, Fault.TOO_MANY)
+        r.fake.tiingo.faults.then(Fault.SERVER_ERROR, Fault.TOO_MANY)
         for _ in range(2):
-            answer = await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)
-            assert len(answer.candles) == 0
-            assert answer.listing is None
-
-
-async def test_an_empty_intraday_answer_within_the_listing_is_not_contradicted() -> None:
-    """IEX need not have traded a listed share: the listing explains only spans outside of it."""
-    async with rig("tiingo") as r:
-        r.fake.tiingo.faults.then(Fault.EMPTY)
-        assert (await r.vendor.fetch(series("THIN", "tiingo", Resolution.HOUR), JUNE)).listing is None
-        early = await r.vendor.fetch(series("NEWCO", "tiingo", Resolution.HOUR), span("2024-01-02", "2024-01-31"))
-        assert early.listing is not None
+            assert await r.vendor.listing(series("AAPL", "tiingo"), JUNE) is None
 
 
 async def test_an_unknown_ticker_is_not_found() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ohlcache.domain.adjustment import Adjustment
 from ohlcache.domain.answer import IN_MEMORY
+from ohlcache.domain.chunks import Chunk
 from ohlcache.domain.errors import (
     BadVendorCredentials,
     IncompleteData,
@@ -19,8 +21,11 @@ from ohlcache.domain.errors import (
     VendorUnavailable,
 )
 from ohlcache.domain.resolution import Resolution
+from ohlcache.domain.series import Series
+from ohlcache.domain.span import Span
 from ohlcache.ports import Level, Metric
 from ohlcache.testing import FakeVendor, Fault
+from ohlcache.testing.clock import instant_of
 from ohlcache.testing.fake_vendor import PRE_ADJUSTED_TRAITS, RAW_TRAITS
 from service.faulty_store import EVERYTHING
 from service.world import MARKET
@@ -330,6 +335,26 @@ async def test_partial_answers_are_asked_for_and_marked(cache: Callable[..., Wor
     assert served.degraded
     world.vendor.faults.clear()
     assert (await world.ask(**wishes, partial=True)).answer.certificate.complete
+
+
+async def test_partial_answers_are_adjusted_right_or_left_out(cache: Callable[..., World]) -> None:
+    """T2, G12: candles from before a hole in the ledger, where a split may be, are missing rather than wrong."""
+    world = cache("2020-12-01T01:00:00Z")
+    await world.ask(start_date="2019-01-02", end_date="2020-11-30")
+    whole = (await world.ask(start_date="2019-06-03", end_date="2020-11-30")).answer
+    series = Series("AAPL", "tiingo", Resolution.DAY)
+    for chunk in await world.store.read(series, Span(date(2020, 1, 2), date(2020, 11, 30))):
+        split = date(2020, 8, 31).toordinal()
+        days = chunk.holding.coverage.days
+        await world.store.write([Chunk(series, chunk.holding.select(days != split))], delete=[chunk])
+    await world.restart()
+    world.vendor.faults.set(Fault.SERVER_ERROR)
+    served = await world.ask(start_date="2019-06-03", end_date="2020-11-30", partial=True)
+    candles, certificate = served.answer.candles, served.answer.certificate
+    assert candles == whole.candles[-len(candles) :]
+    assert (candles.time >= instant_of("2020-09-01T00:00:00Z")).all()
+    assert "2020-08-31" in certificate.missing
+    assert not certificate.complete
 
 
 async def test_nothing_private_is_told(cache: Callable[..., World]) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ohlcache.domain.adjustment import Actions
 from ohlcache.domain.candles import Candles
-from ohlcache.domain.errors import TickerNotFound, VendorGarbage
+from ohlcache.domain.errors import TickerNotFound, VendorGarbage, VendorUnavailable
 from ohlcache.domain.market_time import instant_at
 from ohlcache.domain.observation import VendorAnswer
 from ohlcache.domain.resolution import Resolution
@@ -96,6 +96,7 @@ async def test_an_empty_answer_against_the_listing_is_garbage(cache: Callable[..
 async def test_an_empty_answer_that_nothing_bears_out_is_not_kept(cache: Callable[..., World]) -> None:
     """T5: nothing, from a vendor that cannot tell the ticker's life, is neither stored nor remembered."""
     world = cache()
+    world.vendor.tells_listings = False
     world.vendor.after = lambda _: VendorAnswer(Candles.empty())
     served = await world.ask(range="1M")
     assert served.answer.certificate.known_empty == served.answer.certificate.expected > 0
@@ -153,6 +154,96 @@ async def test_minutes_before_the_listing_are_not_asked_for_daily(cache: Callabl
     world.clock.set("2024-06-08T16:00:00Z")
     await world.ask("NEWCO", start_date="2023-07-03", end_date="2024-06-03", resolution="5", adjust="none")
     assert world.calls == calls
+
+
+@pytest.mark.parametrize("tells_listings", [True, False])
+async def test_a_young_ticker_costs_one_call_more_once(cache: Callable[..., World], tells_listings: bool) -> None:
+    """G11, B10: the days before the first candle are asked for once more, lest a cap be at work; then they are known."""
+    world = cache()
+    world.vendor.tells_listings = tells_listings
+    assert (await world.ask("NEWCO", range="1Y")).answer.certificate.complete
+    assert world.calls == 2
+    world.clock.set("2024-06-05T01:00:00Z")
+    for name in ("1Y", "3M", "1W"):
+        assert (await world.ask("NEWCO", range=name)).answer.certificate.complete
+    assert world.calls == 3
+    assert world.vendor.calls[-1].span == Span(date(2024, 6, 4), date(2024, 6, 4))
+
+
+@pytest.mark.parametrize("tells_listings", [True, False])
+async def test_slices_before_the_listing_are_settled_together(
+    cache: Callable[..., World], tells_listings: bool
+) -> None:
+    """G11, G16: three slices, and one question more on either side of the slice's edge; then nothing is asked again."""
+    world = cache()
+    world.vendor.tells_listings = tells_listings
+    for _ in range(2):
+        served = await world.ask("NEWCO", range="1Y", resolution="5", adjust="none")
+        assert served.answer.candles == world.truth("NEWCO", Resolution.MINUTES_5, served.answer.request.span)
+        assert served.answer.certificate.complete
+        assert world.calls == 5
+        await world.restart()
+    world.clock.set("2024-06-06T01:00:00Z")
+    await world.ask("NEWCO", range="1Y", resolution="5", adjust="none")
+    assert world.calls == 6
+
+
+async def test_an_empty_slice_is_no_listing(cache: Callable[..., World]) -> None:
+    """B10, T5: the oldest slice comes back empty by mistake: it is asked for again, and its candles are there."""
+    world = cache()
+    wishes = {"start_date": "2023-06-05", "end_date": "2024-06-03", "resolution": "5", "adjust": "none"}
+    world.vendor.faults.then(Fault.EMPTY)
+    served = await world.ask(**wishes)
+    assert served.answer.candles == world.truth("AAPL", Resolution.MINUTES_5, served.answer.request.span)
+    assert world.calls == 4
+
+
+async def test_a_row_that_is_due_and_not_out_yet_costs_nothing_more(cache: Callable[..., World]) -> None:
+    """T3, T5: at half past five the newest row may still be missing: that is one call, and asked again in five minutes."""
+    world = cache("2024-06-03T21:00:00Z")
+    await world.ask(range="1Y")
+    world.vendor.after = lambda answer: VendorAnswer(Candles.empty()) if len(answer.candles) < 2 else answer
+    world.clock.set("2024-06-03T21:31:00Z")
+    served = await world.ask(range="1Y")
+    assert (served.answer.certificate.complete, served.answer.certificate.forming) == (True, 0)
+    assert world.calls == 2
+    world.vendor.after = None
+    world.clock.set("2024-06-03T21:37:00Z")
+    assert (await world.ask(range="1Y")).answer.certificate.forming == 1
+    assert world.calls == 3
+
+
+async def test_a_404_beside_candles_means_none_there(cache: Callable[..., World]) -> None:
+    """G11: a vendor that answers 404 for days before a listing has no candles there; the ticker is known all the same."""
+    world = cache()
+
+    async def refuse(_: object, span: Span) -> None:
+        if span.end < date(2024, 3, 21):
+            raise TickerNotFound("The vendor does not know NEWCO.")
+
+    world.vendor.before = refuse
+    for resolution in ("D", "5"):
+        served = await world.ask("NEWCO", range="1Y", resolution=resolution, adjust="none")
+        assert served.answer.candles == world.truth("NEWCO", Resolution(resolution), served.answer.request.span)
+        assert served.answer.certificate.complete
+
+
+async def test_what_came_before_a_failure_is_kept(cache: Callable[..., World]) -> None:
+    """B10, T5: the second of three calls that a row cap makes necessary fails: what the first brought is not asked again."""
+    world = cache()
+    world.vendor.faults.set(Fault.ROW_CAP, 100)
+    gate = [False, True]
+
+    async def fail_second(_: object, __: Span) -> None:
+        if gate and gate.pop(0):
+            raise VendorUnavailable("The vendor does not answer.")
+
+    world.vendor.before = fail_second
+    with pytest.raises(VendorUnavailable):
+        await world.ask(range="1Y")
+    served = await world.ask(range="1Y", adjust="none")
+    assert served.answer.candles == world.truth("AAPL", Resolution.DAY, served.answer.request.span)
+    assert world.calls == 4
 
 
 @pytest.mark.parametrize("resolution", ["D", "5", "60"])
@@ -279,6 +370,15 @@ async def test_a_row_cap_never_cuts_minutes(rows: int, oldest: bool, weeks: str)
         world.vendor.faults.set(Fault.ROW_CAP, rows)
     await held_to_the_truth(world, "AAPL", Resolution.MINUTES_5, start_date=weeks, end_date="2024-06-03")
     await world.check()
+
+
+async def test_a_cap_of_a_thousand_rows_over_decades(cache: Callable[..., World]) -> None:
+    """B10, G10: nine thousand days come in ten calls and are whole."""
+    world = cache()
+    world.vendor.faults.set(Fault.ROW_CAP, 1000)
+    served = await world.ask("IBM", start_date="1988-01-04", end_date="2024-06-03", adjust="none")
+    assert served.answer.candles == world.truth("IBM", Resolution.DAY, served.answer.request.span)
+    assert world.calls == 10
 
 
 async def test_a_cap_above_the_answer_costs_nothing(cache: Callable[..., World]) -> None:

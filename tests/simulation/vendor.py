@@ -199,6 +199,10 @@ class VendorPort:
         self.node.checks.called(self.node, call, None)
         return answer
 
+    async def listing(self, series: Series, span: Span) -> Span | None:
+        """Return nothing more than every empty answer tells."""
+        return None
+
     async def suggest(self, text: str, limit: int) -> Sequence[TickerInfo]:
         """Return nothing: nobody asks here."""
         return ()

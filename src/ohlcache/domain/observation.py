@@ -32,7 +32,7 @@ class VendorAnswer:
     """What a vendor said about one span of one series.
 
     ``candles`` as received, ascending, anything outside sessions included; ``actions`` only of daily series;
-    ``listing`` the first and last market date of the ticker's life, where the vendor told it.
+    ``listing`` the first and last market date of the ticker's life, where the answer tells it or it was asked for.
     """
 
     candles: Candles

@@ -65,6 +65,19 @@ def missing_days(sessions: Sessions, coverage: Coverage) -> NDArray[np.int32]:
     return missing
 
 
+def unbroken_from(need: Need, coverage: Coverage, calendar: SessionTable, as_of: float) -> date | None:
+    """Return the first date from which ``coverage`` speaks of every due session of the need, the newest ones excepted.
+
+    None when it speaks of none. What lies before a hole in a ledger cannot be adjusted: a split may be in it.
+    """
+    due = due_sessions(need, calendar, as_of)
+    known = np.flatnonzero(np.isin(due.days, coverage.days, assume_unique=True))
+    if not len(known):
+        return None
+    after_holes = known[np.diff(known, prepend=-1) > 1]
+    return date.fromordinal(int(due.days[after_holes[-1]])) if len(after_holes) else need.span.start
+
+
 @dataclass(frozen=True, slots=True)
 class SliceLimit:
     """How much one vendor call may ask: candles (row cap) and calendar days; None is no limit."""

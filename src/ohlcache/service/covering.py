@@ -26,7 +26,7 @@ from ohlcache.domain.errors import OhlcacheError, StoreError, VendorError
 from ohlcache.domain.plan import plan, reach_of
 from ohlcache.domain.rebasing import rebased
 from ohlcache.ports import FailureNote, Lease, Level, Metric
-from ohlcache.service.fetching import Fetcher, market_now
+from ohlcache.service.fetching import Before, Fetcher, market_now
 from ohlcache.service.single_flight import SingleFlight
 
 if TYPE_CHECKING:
@@ -189,9 +189,7 @@ class Coverer:
         listed_before = bool(len(listed)) and int(listed[0]) < min(spans).start.toordinal()
         past = merge([chunk.holding for chunk in held.chunks]).coverage
         empty_before = past.days[past.states == SessionState.KNOWN_EMPTY]
-        fetched = await self._fetcher.fetch(
-            vendor, need.series, spans, listed_before=listed_before, empty_before=empty_before
-        )
+        fetched = await self._fetcher.fetch(vendor, need.series, spans, Before(listed_before, empty_before))
         if self._epochs.get(need.series.ticker, 0) == epoch:
             written = await self._write(need, fetched.kept, held.chunks, replace=pre_adjusted)
             if self._epochs.get(need.series.ticker, 0) != epoch:

@@ -1,7 +1,8 @@
 """From spans to ask for to what is then known: the vendor's answers, validated and confirmed.
 
 An answer that looks cut off by a row cap is asked for again where it is short, until each gap is filled or
-confirmed by an answer of its own. An answer without any candle is believed only as far as something else bears it out.
+confirmed by an answer of its own. An answer without any candle is believed only as far as something else bears it out:
+what was known before, a second answer, or the ticker's first and last date, which are asked for only then.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from ohlcache.domain.adjustment import Actions
 from ohlcache.domain.candles import Candles
 from ohlcache.domain.coverage import Holding, merge
-from ohlcache.domain.errors import OhlcacheError, VendorGarbage
+from ohlcache.domain.errors import OhlcacheError, TickerNotFound, VendorGarbage
 from ohlcache.domain.freshness import last_final_day
 from ohlcache.domain.observation import Beside, VendorAnswer, contradicts_listing, doubtful_gaps, observe
 from ohlcache.domain.span import Span
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     from ohlcache.domain.sessions import SessionTable
     from ohlcache.ports import CandleVendor, Clock
 
-SPLITS_MAX = 8
+Outcome = TypeVar("Outcome")
+
+SPLITS_MAX = 40
 PARALLEL_CALLS_MAX = 4
 
 
@@ -47,6 +50,18 @@ class Fetched:
     failure: OhlcacheError | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Before:
+    """What is known of a series before it is asked for.
+
+    ``listed``: candles older than the oldest span exist; ``empty``: days that the vendor has called empty already and
+    that are asked for again.
+    """
+
+    listed: bool
+    empty: NDArray[np.int32]
+
+
 class Fetcher:
     """Asks vendors; keeps nothing."""
 
@@ -54,131 +69,248 @@ class Fetcher:
         self._calendar = calendar
         self._clock = clock
 
-    async def fetch(
-        self,
-        vendor: CandleVendor,
-        series: Series,
-        spans: Sequence[Span],
-        *,
-        listed_before: bool,
-        empty_before: NDArray[np.int32],
-    ) -> Fetched:
-        """Ask for ``spans`` (newest first) and return everything that came, also when some of it failed.
-
-        ``listed_before``: candles older than the oldest span are known to exist; ``empty_before``: days that were
-        known to be empty and are asked for again.
-        """
-        oldest = min(spans)
-        # Of this fetch only: tickers must not wait for one another.
-        slots = asyncio.Semaphore(PARALLEL_CALLS_MAX)
-        outcomes = await asyncio.gather(
-            *(self._one(slots, vendor, series, span, listed_before or span != oldest, empty_before) for span in spans),
-            return_exceptions=True,
-        )
-        failure = None
-        fetched = []
-        for outcome in outcomes:
-            if isinstance(outcome, OhlcacheError):
-                failure = failure or outcome
-            elif isinstance(outcome, BaseException):
-                raise outcome
-            else:
-                fetched.append(outcome)
+    async def fetch(self, vendor: CandleVendor, series: Series, spans: Sequence[Span], before: Before) -> Fetched:
+        """Ask for ``spans`` and return everything that came, also when some of it failed."""
+        fetch = _Fetch(vendor, series, before, self._calendar, self._clock)
+        asked = [fetch.asked(span) for span in sorted(spans)]
+        heard = [_ours(outcome) for outcome in await asyncio.gather(*asked, return_exceptions=True)]
+        judged = [_ours(outcome) for outcome in await fetch.judged(heard)]
+        fetched = [part for part in judged if isinstance(part, Fetched)]
+        failures = [outcome for outcome in (*heard, *judged) if isinstance(outcome, OhlcacheError)]
+        failures += [part.failure for part in fetched if part.failure is not None]
         return Fetched(
             merge([part.holding for part in fetched]),
             merge([part.kept for part in fetched]),
-            sum(part.calls for part in fetched),
-            failure,
+            fetch.calls,
+            failures[0] if failures else None,
         )
 
-    async def _one(
-        self,
-        slots: asyncio.Semaphore,
-        vendor: CandleVendor,
-        series: Series,
-        span: Span,
-        listed_before: bool,  # noqa: FBT001 - what is known, not what to do
-        empty_before: NDArray[np.int32],
-    ) -> Fetched:
-        async with slots:
-            observed_at = self._clock.now()
-            answer = await vendor.fetch(series, span)
-            if contradicts_listing(answer, span, self._calendar, empty_before=empty_before):
-                raise VendorGarbage(
-                    f"The vendor has no candle of {series.ticker} where its own listing says there are."
-                )
-            calls = 1
-            if listed_before and self._surprises(answer, span, series, market_now(vendor, observed_at), empty_before):
-                answer, calls = await vendor.fetch(series, span), 2
-            fetched = await self._confirmed(
-                vendor, series, span, answer, observed_at, SPLITS_MAX, listed_before=listed_before
-            )
-            return replace(fetched, calls=fetched.calls + calls - 1)
 
-    def _surprises(
-        self, answer: VendorAnswer, span: Span, series: Series, as_of: float, empty_before: NDArray[np.int32]
-    ) -> bool:
-        """Whether an empty answer about a ticker that traded before needs a second word before it is believed.
+@dataclass(frozen=True, slots=True, eq=False)
+class _Heard:
+    """The first answer about one of the spans, and when it was asked for.
 
-        It does if it denies sessions that are final and were not known to be empty, and nothing else bears it out.
+    ``bare``: it has no candle inside a session; ``unknown``: the vendor said that it does not know the ticker.
+    """
+
+    span: Span
+    answer: VendorAnswer
+    asked_at: float
+    bare: bool
+    unknown: TickerNotFound | None = None
+
+
+class _Fetch:
+    """One fetch under way: its calls, and what the vendor says of the ticker's life, asked for once at most."""
+
+    def __init__(
+        self, vendor: CandleVendor, series: Series, before: Before, calendar: SessionTable, clock: Clock
+    ) -> None:
+        self.calls = 0
+        self._vendor = vendor
+        self._series = series
+        self._before = before
+        self._calendar = calendar
+        self._clock = clock
+        # Of this fetch only: tickers must not wait for one another.
+        self._slots = asyncio.Semaphore(PARALLEL_CALLS_MAX)
+        self._asking_life = asyncio.Lock()
+        self._life_told: Span | None = None
+        self._life_asked = False
+
+    async def asked(self, span: Span) -> _Heard:
+        """Return the vendor's first word on ``span``."""
+        async with self._slots:
+            asked_at = self._clock.now()
+            try:
+                answer = await self._ask(span)
+            except TickerNotFound as exc:
+                return _Heard(span, VendorAnswer(Candles.empty()), asked_at, bare=True, unknown=exc)
+            return self._heard(span, answer, asked_at)
+
+    async def judged(self, words: Sequence[_Heard | OhlcacheError]) -> list[Fetched | BaseException]:
+        """Return what the first words on all spans, oldest first, amount to; a failure stands where there was one.
+
+        Raises TickerNotFound unless some span has candles: a vendor may say that, too, of a span before the listing.
         """
-        newest = last_final_day(series.resolution, self._calendar, as_of)
-        if len(answer.candles) or answer.listing is not None or newest is None or newest < span.start:
+        heard = [word for word in words if isinstance(word, _Heard)]
+        unknown = next((word.unknown for word in heard if word.unknown is not None), None)
+        if unknown is not None and all(word.bare for word in heard):
+            raise unknown
+        bare = next((index for index, word in enumerate(words) if not _is_bare(word)), len(words))
+        unlisted: list[Fetched] = []
+        if 0 < bare < len(words) and isinstance(words[bare], _Heard) and not self._before.listed:
+            again = await self._again(heard[bare - 1])
+            words = [*words[: bare - 1], again, *words[bare:]]
+            unlisted = self._unlisted([*heard[: bare - 1], again]) if isinstance(again, _Heard) else []
+        work = [
+            self._judge(word, listed=self._before.listed or not all(_is_bare(older) for older in words[:index]))
+            for index, word in enumerate(words)
+            if index >= len(unlisted) and isinstance(word, _Heard)
+        ]
+        return [*unlisted, *await asyncio.gather(*work, return_exceptions=True)]
+
+    async def _again(self, word: _Heard) -> _Heard | OhlcacheError:
+        """Return a second word on a bare span right before the first candles, where the first word is no proof."""
+        if word.answer.listing is not None:
+            return word
+        try:
+            return self._heard(word.span, await self._ask_beside(word.span), word.asked_at)
+        except OhlcacheError as exc:
+            return exc
+
+    def _unlisted(self, words: Sequence[_Heard]) -> list[Fetched]:
+        """Return the bare spans before the first candles as not listed yet; nothing if they cannot be that.
+
+        There was nothing right before the first candle, asked for twice, so there is nothing before that.
+        """
+        newest = words[-1]
+        first = newest.span.end + timedelta(days=1)
+        told = newest.answer.listing or Span(first, first)
+        if not newest.bare or told.start < first:
+            return []
+        return [self._observed(replace(word.answer, listing=told), word.span, word.asked_at) for word in words]
+
+    async def _judge(self, heard: _Heard, *, listed: bool) -> Fetched:
+        """Return what the vendor tells of a span; raises when it does not, or not credibly."""
+        span, answer, asked_at = heard.span, heard.answer, heard.asked_at
+        async with self._slots:
+            believed = True
+            if heard.bare and self._denies(span, asked_at):
+                if answer.listing is None and (self._series.resolution.is_daily or not self._before.listed):
+                    answer = replace(answer, listing=await self._life(span))
+                inside = self._within(answer, span)
+                if contradicts_listing(inside, span, self._calendar, empty_before=self._before.empty):
+                    raise VendorGarbage(
+                        f"The vendor has no candle of {self._series.ticker} where its own listing says there are."
+                    )
+                if answer.listing is None and listed:
+                    answer = await self._ask(span)
+                believed = len(answer.candles) > 0 or answer.listing is not None or listed
+            fetched = await self._confirmed(span, answer, asked_at, SPLITS_MAX, listed=listed)
+            return fetched if believed else replace(fetched, kept=Holding.empty())
+
+    async def _ask(self, span: Span) -> VendorAnswer:
+        self.calls += 1
+        return await self._vendor.fetch(self._series, span)
+
+    async def _ask_beside(self, gap: Span) -> VendorAnswer:
+        """Ask for a gap beside candles: a vendor that does not know a ticker it just had candles of has none there."""
+        try:
+            return await self._ask(gap)
+        except TickerNotFound:
+            return VendorAnswer(Candles.empty())
+
+    async def _life(self, span: Span) -> Span | None:
+        """Return the ticker's first and last date where they explain that ``span`` is empty.
+
+        They are those of daily rows: minutes need not have been traded in a listed span.
+        """
+        async with self._asking_life:
+            if not self._life_asked:
+                self._life_asked = True
+                self.calls += 1
+                self._life_told = await self._vendor.listing(self._series, span)
+        told = self._life_told
+        return None if told is None or (not self._series.resolution.is_daily and told.overlaps(span)) else told
+
+    def _heard(self, span: Span, answer: VendorAnswer, asked_at: float) -> _Heard:
+        return _Heard(span, answer, asked_at, bare=not len(self._within(answer, span).candles))
+
+    def _denies(self, span: Span, asked_at: float) -> bool:
+        """Whether a bare answer denies sessions that are final and have not been called empty before."""
+        newest = last_final_day(self._series.resolution, self._calendar, market_now(self._vendor, asked_at))
+        if newest is None or newest < span.start:
             return False
         final = self._calendar.between(Span(span.start, min(span.end, newest))).days
-        return not np.isin(final, empty_before).all()
+        return not np.isin(final, self._before.empty).all()
 
     async def _confirmed(
         self,
-        vendor: CandleVendor,
-        series: Series,
         span: Span,
         answer: VendorAnswer,
-        observed_at: float,
+        asked_at: float,
         splits: int,
         *,
-        listed_before: bool,
+        listed: bool,
         beside: Beside | None = None,
     ) -> Fetched:
         """Return what ``answer`` tells of ``span``, having asked again for those edges that may have been cut off.
 
-        ``beside``: this is such an edge.
+        ``listed``: candles older than the span are known, or assumed, to exist; ``beside``: this is such an edge. An
+        edge that cannot be asked for is left out, with the failure.
         """
-        as_of = market_now(vendor, observed_at)
-        gaps = doubtful_gaps(answer, span, series.resolution, calendar=self._calendar, as_of=as_of, beside=beside)
+        as_of = market_now(self._vendor, asked_at)
+        resolution = self._series.resolution
+        gaps = doubtful_gaps(answer, span, resolution, calendar=self._calendar, as_of=as_of, beside=beside)
         if gaps and not splits:
-            raise VendorGarbage(f"The vendor keeps cutting off its answers for {series.ticker}.")
-        parts, calls = [], 1
+            raise VendorGarbage(f"The vendor keeps cutting off its answers for {self._series.ticker}.")
+        parts, failure = [], None
         for gap, edge in gaps:
-            asked_at = self._clock.now()
-            own = await vendor.fetch(series, gap)
-            if not len(own.candles) and len(_within(answer, gap, self._calendar, series).candles):
-                raise VendorGarbage(f"The vendor denies candles of {series.ticker} that it sent a moment ago.")
-            older = gap.start > span.start or listed_before
-            if not len(own.candles) and own.listing is None and not older:
-                # Asked twice and empty twice, with candles from then on: the ticker was not listed yet.
-                own = VendorAnswer(own.candles, own.actions, Span(*[min(gap.end + timedelta(days=1), span.end)] * 2))
-            more = await self._confirmed(
-                vendor, series, gap, own, asked_at, splits - 1, listed_before=older, beside=edge
-            )
+            older = gap.start > span.start or listed
+            again_at = self._clock.now()
+            try:
+                own = await self._ask_beside(gap)
+            except OhlcacheError as exc:
+                failure = exc
+                break  # one refusal is enough; every gap is left out of the rest
+            if not len(own.candles):
+                if len(self._within(answer, gap).candles):
+                    raise VendorGarbage(
+                        f"The vendor denies candles of {self._series.ticker} that it sent a moment ago."
+                    )
+                if own.listing is None and not older:
+                    # Asked twice and empty twice, with candles from then on: the ticker was not listed yet.
+                    own = replace(own, listing=Span(*[min(gap.end + timedelta(days=1), span.end)] * 2))
+            more = await self._confirmed(gap, own, again_at, splits - 1, listed=older, beside=edge)
             parts.append(more.holding)
-            calls += more.calls
+            failure = more.failure
+            if failure is not None:
+                break
+        if failure is not None and resolution.is_daily and gaps[-1][0].start > span.start:
+            raise failure  # days are of no use without the newer ones, whose splits they are adjusted for
         rest = _without(span, [gap for gap, _ in gaps])
         if rest is not None:
-            parts.append(
-                observe(
-                    _within(answer, rest, self._calendar, series),
-                    rest,
-                    series.resolution,
-                    calendar=self._calendar,
-                    asked_as_of=as_of,
-                    observed_at=observed_at,
-                    listed_before=listed_before or any(gap.end < rest.start for gap, _ in gaps),
-                )
-            )
+            older = listed or any(gap.end < rest.start for gap, _ in gaps)
+            parts.append(self._observed(self._within(answer, rest), rest, asked_at, listed=older).holding)
         holding = merge(parts)
-        believed = beside is not None or len(holding.candles) > 0 or answer.listing is not None or listed_before
-        return Fetched(holding, holding if believed else Holding.empty(), calls)
+        return Fetched(holding, holding, 0, failure)
+
+    def _observed(self, answer: VendorAnswer, span: Span, asked_at: float, *, listed: bool = False) -> Fetched:
+        holding = observe(
+            answer,
+            span,
+            self._series.resolution,
+            calendar=self._calendar,
+            asked_as_of=market_now(self._vendor, asked_at),
+            observed_at=asked_at,
+            listed_before=listed,
+        )
+        return Fetched(holding, holding, 0)
+
+    def _within(self, answer: VendorAnswer, span: Span) -> VendorAnswer:
+        """Return the answer without the candles of sessions outside ``span``, which an own answer speaks for."""
+        sessions = self._calendar.between(span)
+        inside = sessions.locate(answer.candles.time, self._series.resolution) >= 0
+        if inside.all():
+            return answer
+        keep = answer.actions.days >= span.start.toordinal()
+        return VendorAnswer(
+            answer.candles[inside] if len(inside) else Candles.empty(),
+            answer.actions[np.asarray(keep)] if len(answer.actions) else Actions.none(),
+            answer.listing,
+        )
+
+
+def _is_bare(word: _Heard | OhlcacheError) -> bool:
+    return isinstance(word, _Heard) and word.bare
+
+
+def _ours(outcome: Outcome | BaseException) -> Outcome | OhlcacheError:
+    """Return an outcome or a failure that is part of the business; raise any other."""
+    if isinstance(outcome, BaseException) and not isinstance(outcome, OhlcacheError):
+        raise outcome
+    return outcome
 
 
 def market_now(vendor: CandleVendor, now: float) -> float:
@@ -195,17 +327,3 @@ def _without(span: Span, gaps: Sequence[Span]) -> Span | None:
         else:
             end = gap.start - timedelta(days=1)
     return Span(start, end) if start <= end else None
-
-
-def _within(answer: VendorAnswer, span: Span, calendar: SessionTable, series: Series) -> VendorAnswer:
-    """Return the answer without the candles of sessions outside ``span``, which an own answer speaks for."""
-    sessions = calendar.between(span)
-    inside = sessions.locate(answer.candles.time, series.resolution) >= 0
-    if inside.all():
-        return answer
-    keep = answer.actions.days >= span.start.toordinal()
-    return VendorAnswer(
-        answer.candles[inside] if len(inside) else Candles.empty(),
-        answer.actions[np.asarray(keep)] if len(answer.actions) else Actions.none(),
-        answer.listing,
-    )

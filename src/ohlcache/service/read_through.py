@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING
 
+from ohlcache.domain.adjustment import Adjustment
 from ohlcache.domain.answer import IN_MEMORY, Answer, Fallback, Served
 from ohlcache.domain.composition import SourceFacts, compose
+from ohlcache.domain.coverage import Holding
 from ohlcache.domain.errors import (
     IncompleteData,
     InvalidRequest,
@@ -23,7 +26,7 @@ from ohlcache.domain.errors import (
 )
 from ohlcache.domain.freshness import last_due_day
 from ohlcache.domain.market_time import market_date
-from ohlcache.domain.plan import Need, due_sessions, missing_days, needs_of
+from ohlcache.domain.plan import Need, due_sessions, missing_days, needs_of, unbroken_from
 from ohlcache.domain.request import CandleRequest, Range
 from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.series import Series
@@ -44,10 +47,7 @@ from ohlcache.service.single_flight import SingleFlight
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
-    from datetime import date
 
-    from ohlcache.domain.adjustment import Adjustment
-    from ohlcache.domain.coverage import Holding
     from ohlcache.domain.sessions import SessionTable
     from ohlcache.ports import CandleVendor, Clock, Telemetry, TickerInfo
     from ohlcache.service.guarded_store import GuardedStore
@@ -308,24 +308,24 @@ class ReadThrough:
         if not _serves(vendor, request):
             return None
         adjustment = _adjustment_of(request, vendor)
-        as_of = market_now(vendor, self.clock.now())
-        needs = needs_of(request, vendor.name, adjustment, self.calendar, as_of)
+        needs = needs_of(request, vendor.name, adjustment, self.calendar, as_of := market_now(vendor, self.clock.now()))
         held = [await self._coverer.held(need, expired=not partial) for need in needs]
-        if not partial and not all(
-            self._only_newest_missing(need, holding, as_of) for need, holding in zip(needs, held, strict=True)
-        ):
+        firsts = [
+            unbroken_from(need, part.coverage, self.calendar, as_of) for need, part in zip(needs, held, strict=True)
+        ]
+        own, ledger, stale = held[0], held[-1], not partial
+        if stale and any(first != need.span.start for first, need in zip(firsts, needs, strict=True)):
             return None
-        answer = self._compose(request, vendor, adjustment, held, as_of, stale=not partial)
+        if partial and adjustment is not Adjustment.NONE:
+            # Before a hole in the ledger prices would be wrong; a ledger that lacks its end makes them old.
+            own = own.between(firsts[-1].toordinal(), date.max.toordinal()) if firsts[-1] else Holding.empty()
+            stale = bool(missing_days(due_sessions(needs[-1], self.calendar, as_of)[-1:], ledger.coverage).size)
+        answer = self._compose(request, vendor, adjustment, [own, ledger], as_of, stale=stale)
         if not len(answer.candles) and not partial:
             return None
         self.telemetry.count(Metric.STALE_ANSWERS, source=vendor.name)
         age = max(0.0, self.clock.now() - answer.observed_at)
         return Served(answer, self._store.name, age, degraded=True)
-
-    def _only_newest_missing(self, need: Need, holding: Holding, as_of: float) -> bool:
-        due = due_sessions(need, self.calendar, as_of)
-        missing = missing_days(due, holding.coverage)
-        return len(missing) < len(due) and bool((missing == due.days[len(due) - len(missing) :]).all())
 
     async def _from_daily(self, request: CandleRequest, failure: VendorError) -> Served | None:
         """Return daily candles for an intraday request that nobody can answer, flagged as what they are."""

@@ -71,7 +71,8 @@ class FakeVendor:
     """Implements ``ohlcache.ports.CandleVendor``.
 
     ``faults`` and ``latency_seconds`` (of ``clock``) may be changed at any time. ``before`` is awaited before the
-    answer is made (raise there, or wait there for a gate); ``after`` may change the answer.
+    answer is made (raise there, or wait there for a gate); ``after`` may change the answer. ``calls`` are those for
+    candles, ``asked`` counts those for listings too.
     """
 
     market: Market
@@ -80,6 +81,7 @@ class FakeVendor:
     traits: VendorTraits = RAW_TRAITS
     faults: Faults = field(default_factory=Faults)
     latency_seconds: float = 0.0
+    tells_listings: bool = True
     before: Callable[[Series, Span], Awaitable[None]] | None = None
     after: Callable[[VendorAnswer], VendorAnswer] | None = None
     calls: list[VendorCall] = field(default_factory=list)
@@ -97,6 +99,11 @@ class FakeVendor:
             raise
         self.calls.append(VendorCall(series, span, instant, "ok", len(answer.candles)))
         return answer
+
+    async def listing(self, series: Series, span: Span) -> Span | None:  # noqa: ARG002 - the port's signature
+        """Return the ticker's life so far, in one call; None where ``tells_listings`` is off."""
+        self.asked += 1
+        return self.market.listing(series.ticker, self.clock.now()) if self.tells_listings else None
 
     async def suggest(self, text: str, limit: int) -> Sequence[TickerInfo]:
         """Return the market's tickers that begin with ``text``."""
@@ -146,10 +153,7 @@ class FakeVendor:
             candles = with_phantom_bars(candles, series.resolution, span, self.market.calendar, now)
         candles = tamper(candles, faults)
         kept = candles.time // DAY_SECONDS + date(1970, 1, 1).toordinal()
-        listing = None if len(candles) else self.market.listing(series.ticker, now)
-        if listing is not None and not series.resolution.is_daily and listing.overlaps(span):
-            listing = None  # it is that of the daily rows; minutes without a trade do not contradict it
-        return VendorAnswer(candles, actions[np.isin(actions.days, kept)], listing)
+        return VendorAnswer(candles, actions[np.isin(actions.days, kept)])
 
 
 def _raise_transport(faults: Mapping[Fault, float]) -> None:

@@ -81,10 +81,7 @@ class FinnhubVendor:
         return TRAITS
 
     async def fetch(self, series: Series, span: Span) -> VendorAnswer:
-        """Return the candles of ``span`` in one call. Finnhub does not tell a ticker's first and last date.
-
-        An unknown ticker and a span without data look the same: an empty answer.
-        """
+        """Return the candles of ``span``. An unknown ticker and a span without data look the same: an empty answer."""
         if series.resolution.is_daily:
             first, parse = midnight_utc(span.start.toordinal()), wire.parse_daily
             last = midnight_utc(span.end.toordinal()) + DAY_SECONDS - 1
@@ -99,6 +96,10 @@ class FinnhubVendor:
             resolution=series.resolution.value,
             span=str(span),
         )
+
+    async def listing(self, series: Series, span: Span) -> Span | None:  # noqa: ARG002 - the port's signature
+        """Return None: Finnhub does not tell a ticker's first and last date."""
+        return None
 
     async def suggest(self, text: str, limit: int) -> Sequence[TickerInfo]:
         """Return what Finnhub's search finds for two letters or more, remembered for a day; nothing when it fails."""

@@ -67,6 +67,10 @@ class SampleVendor:
             )
         return await asyncio.to_thread(self._answer, series, span)
 
+    async def listing(self, series: Series, span: Span) -> Span | None:  # noqa: ARG002 - the port's signature
+        """Return the ticker's first and last session, which every answer tells already."""
+        return (await asyncio.to_thread(self._history, series.ticker)).span
+
     async def suggest(self, text: str, limit: int) -> Sequence[TickerInfo]:
         """Return the tickers that begin with ``text``, then those with a word in their name that does."""
         wanted = text.strip().upper()

@@ -10,7 +10,6 @@ from ohlcache.adapters.vendors.suggestions import RememberedSuggestions
 from ohlcache.adapters.vendors.vendor_http import HttpPool, VendorHttp
 from ohlcache.domain.adjustment import Adjustment
 from ohlcache.domain.errors import OhlcacheError
-from ohlcache.domain.observation import VendorAnswer
 from ohlcache.domain.plan import SliceLimit
 from ohlcache.domain.resolution import Resolution
 from ohlcache.ports import QuotaState, TickerInfo, VendorTraits
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ohlcache.adapters.vendors.vendor_key import VendorKey
+    from ohlcache.domain.observation import VendorAnswer
     from ohlcache.domain.series import Series
     from ohlcache.domain.span import Span
     from ohlcache.ports import Clock, Telemetry
@@ -83,10 +83,7 @@ class TiingoVendor:
         return TRAITS
 
     async def fetch(self, series: Series, span: Span) -> VendorAnswer:
-        """Return the raw candles of ``span``; daily ones with every split and dividend among them.
-
-        One call; where it brings nothing, one more for the ticker's first and last date.
-        """
+        """Return the raw candles of ``span``; daily ones with every split and dividend among them."""
         ticker = quote(wire.wire_ticker(series.ticker), safe="")
         dates = {"startDate": span.start.isoformat(), "endDate": span.end.isoformat(), "format": "json"}
         if series.resolution.is_daily:
@@ -102,12 +99,30 @@ class TiingoVendor:
                 "afterHours": "false",
                 "forceFill": "false",
             }
-        answer = await self._http.ask(
+        return await self._http.ask(
             path, params, parse, ticker=series.ticker, resolution=series.resolution.value, span=str(span)
         )
-        if len(answer.candles):
-            return answer
-        return VendorAnswer(answer.candles, answer.actions, await self._listing(series, span))
+
+    async def listing(self, series: Series, span: Span) -> Span | None:
+        """Return the first and last date of the ticker's daily rows, remembered for spans before the first."""
+        known = self._listings.get(series.ticker)
+        if known is not None and span.end < known.start:
+            return known  # a first day does not change, a last one does
+        ticker = quote(wire.wire_ticker(series.ticker), safe="")
+        try:
+            listing = await self._http.ask(
+                f"/tiingo/daily/{ticker}",
+                {},
+                wire.parse_listing,
+                budget_share=METADATA_BUDGET_SHARE,
+                ticker=series.ticker,
+                asked="metadata",
+            )
+        except OhlcacheError:
+            return None
+        if listing is not None and len(self._listings) < LISTINGS_REMEMBERED_MAX:
+            self._listings[series.ticker] = listing
+        return listing
 
     async def suggest(self, text: str, limit: int) -> Sequence[TickerInfo]:
         """Return what Tiingo's search finds for two letters or more, remembered for a day; nothing when it fails."""
@@ -125,33 +140,6 @@ class TiingoVendor:
     async def close(self) -> None:
         """Close the connections."""
         await self._http.close()
-
-    async def _listing(self, series: Series, span: Span) -> Span | None:
-        """Return the ticker's first and last date, as far as they explain that there is nothing; None when unknown.
-
-        They are those of the daily rows. IEX need not have had a trade in a listed span, so there only a span outside
-        the ticker's life is explained.
-        """
-        known = self._listings.get(series.ticker)
-        if known is not None and span.end < known.start:
-            return known  # a first day does not change, a last one does
-        ticker = quote(wire.wire_ticker(series.ticker), safe="")
-        try:
-            listing = await self._http.ask(
-                f"/tiingo/daily/{ticker}",
-                {},
-                wire.parse_listing,
-                budget_share=METADATA_BUDGET_SHARE,
-                ticker=series.ticker,
-                asked="metadata",
-            )
-        except OhlcacheError:
-            return None
-        if listing is None or (not series.resolution.is_daily and listing.overlaps(span)):
-            return None
-        if len(self._listings) < LISTINGS_REMEMBERED_MAX:
-            self._listings[series.ticker] = listing
-        return listing
 
     async def _search(self, text: str) -> Sequence[TickerInfo]:
         params = {"query": text, "limit": str(SUGGESTIONS_ASKED)}
