@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -51,7 +53,10 @@ class Invocation:
 
 
 class LocalLambda:
-    """A function under the real runtime client. ``lines()`` is what it wrote: every log and EMF line as JSON."""
+    """A function under the real runtime client. ``lines()`` is what it wrote: every log and EMF line as JSON.
+
+    ``cpu_seconds``: what it took in all, once it has ended.
+    """
 
     def __init__(self, handler: str, environment: dict[str, str]) -> None:
         self._events: Queue[Invocation] = Queue()
@@ -60,7 +65,7 @@ class LocalLambda:
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
         self._output = Path(tempfile.mkdtemp(prefix="lambda-")) / "output"
         inherited = {name: ENVIRONMENT[name] for name in ("PATH", "HOME", "LANG") if name in ENVIRONMENT}
-        self.started = time.monotonic()
+        self.cpu_seconds = 0.0
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-W", "error", "-m", "awslambdaric", handler],
@@ -86,8 +91,11 @@ class LocalLambda:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.process.kill()
-        self.process.wait()
+        # Not by Popen, which would wait for one that has ended, and lose what it took.
+        os.kill(self.process.pid, signal.SIGKILL)
+        _, status, used = os.wait4(self.process.pid, 0)
+        self.process.returncode = os.waitstatus_to_exitcode(status)
+        self.cpu_seconds = used.ru_utime + used.ru_stime
         self._server.shutdown()
         self._server.server_close()
 
