@@ -253,6 +253,17 @@ def test_the_smallest_memory_holds_the_memory_tier() -> None:
     assert TEMPLATE["Parameters"]["MemoryMegabytes"]["MinValue"] >= 2 * tier_megabytes
 
 
+def test_the_package_carries_bytecode_of_the_runtime_that_no_file_time_invalidates() -> None:
+    """Lean: compiled after everything is in place, for the template's Python, and valid whatever the zip does to times."""
+    version = RESOURCES["Function"]["Properties"]["Runtime"].removeprefix("python")
+    script = (ROOT / "infra" / "package.sh").read_text()
+    removed, compiled = script.index("rm -rf {} +"), script.index("-m compileall")
+    assert removed < compiled
+    assert f"--python {version} python -m compileall" in script
+    assert "--invalidation-mode unchecked-hash" in script[compiled:]
+    assert script.count(f"--python-version {version} ") == 2
+
+
 GUIDE = (ROOT / "docs" / "deploying-to-aws.md").read_text()
 
 
