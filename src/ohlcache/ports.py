@@ -187,6 +187,10 @@ class CandleVendor(Protocol):
         """What the vendor can do."""
         ...
 
+    async def prepare(self) -> None:
+        """Get ready to ask without asking anybody: what is slow the first time must not use up a lease."""
+        ...
+
     async def fetch(self, series: Series, span: Span) -> VendorAnswer:
         """Return everything the vendor has of ``series`` in ``span``, in exactly one call."""
         ...

@@ -221,6 +221,21 @@ async def test_a_vendor_that_hangs_is_unavailable() -> None:
             await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)
 
 
+async def test_loading_the_client_is_not_the_vendor_s_time() -> None:
+    """E5: the time-out is for the vendor; on a busy machine the client alone takes longer to load."""
+
+    class SlowToLoad(HttpPool):
+        async def prepare(self) -> None:
+            loop = asyncio.get_running_loop()
+            loaded = loop.create_future()
+            loop.call_later(2.5, loaded.set_result, None)
+            await loaded
+            await super().prepare()
+
+    async with rig("tiingo", timeout_seconds=2.0, pool=SlowToLoad()) as r:
+        assert len((await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)).candles) == 10
+
+
 async def test_redirects_stay_with_the_host() -> None:
     """S1: a redirect to the same host is followed; another host never gets the key; circles end."""
     async with rig("tiingo") as r:

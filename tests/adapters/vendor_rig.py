@@ -18,6 +18,7 @@ from ohlcache.testing import FakeClock, FakeVendors, Market, RecordingTelemetry
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from ohlcache.adapters.vendors.vendor_http import HttpPool
     from ohlcache.ports import CandleVendor
 
 RECORDED = Path(__file__).parents[1] / "data" / "recorded"
@@ -63,6 +64,7 @@ async def rig(
     now: str = EVENING,
     timeout_seconds: float = TIMEOUT_SECONDS,
     calls_per_hour: int | None = None,
+    pool: HttpPool | None = None,
 ) -> AsyncIterator[Rig]:
     clock, telemetry, key = FakeClock(now), RecordingTelemetry(), RotatingKey(*(keys or (KEY,)))
     async with FakeVendors(MARKET, clock) as fake:
@@ -74,6 +76,7 @@ async def rig(
                 telemetry=telemetry,
                 timeout_seconds=timeout_seconds,
                 calls_per_hour=calls_per_hour,
+                pool=pool,
             )
         else:
             vendor = FinnhubVendor(
@@ -83,6 +86,7 @@ async def rig(
                 telemetry=telemetry,
                 timeout_seconds=timeout_seconds,
                 calls_per_hour=calls_per_hour,
+                pool=pool,
             )
         try:
             yield Rig(vendor, fake, clock, telemetry, MARKET, key)

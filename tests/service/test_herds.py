@@ -184,6 +184,17 @@ async def test_ten_processes_are_one_call(cache: Callable[..., World]) -> None:
     assert all(p.store.strong_reads > 0 for p in processes)
 
 
+async def test_getting_ready_uses_up_no_lease(cache: Callable[..., World]) -> None:
+    """L2, L4: whose first call takes long to prepare is not displaced as one who died: still one call for all."""
+    world = cache()
+    world.vendor.preparing_seconds, world.vendor.latency_seconds = 2 * WAIT_MAX_SECONDS, 1
+    tasks = asking([world.first, world.other()], range="1M")
+    await world.clock.settle()
+    await world.clock.advance(2)
+    answers(await all_of(world, [*tasks, *asking([world.other(), world.other()], range="1M")]))
+    assert world.calls == 1
+
+
 async def test_a_winner_reads_once_more(cache: Callable[..., World]) -> None:
     """D5, L3, S2: who wins the lease after another released it finds the data and does not call."""
     world = cache()

@@ -182,6 +182,9 @@ class VendorPort:
     name: str = "tiingo"
     traits: VendorTraits = TRAITS
 
+    async def prepare(self) -> None:
+        """Be ready."""
+
     async def fetch(self, series: Series, span: Span) -> VendorAnswer:
         """Return what the market shows of ``series`` in ``span``, or fail as drawn."""
         if self.life != self.node.life:

@@ -159,6 +159,7 @@ class Coverer:
 
     async def _fetch(self, need: Need, reach: Span, vendor: CandleVendor, lock_key: str) -> Covered:
         """Fetch what of the need is missing, under its lease; return everything that is then known within ``reach``."""
+        await vendor.prepare()  # a holder who is busy with itself is displaced
         lease = await self._lease_or_wait(need, reach, vendor, lock_key)
         if isinstance(lease, Holding):
             self.telemetry.count(Metric.SHARED_FETCHES, scope="lease")

@@ -81,12 +81,18 @@ class FakeVendor:
     traits: VendorTraits = RAW_TRAITS
     faults: Faults = field(default_factory=Faults)
     latency_seconds: float = 0.0
+    preparing_seconds: float = 0.0
     tells_listings: bool = True
     before: Callable[[Series, Span], Awaitable[None]] | None = None
     after: Callable[[VendorAnswer], VendorAnswer] | None = None
     calls: list[VendorCall] = field(default_factory=list)
     asked: int = 0
     closed: bool = False
+
+    async def prepare(self) -> None:
+        """Take ``preparing_seconds`` of the clock."""
+        if self.preparing_seconds:
+            await self.clock.sleep(self.preparing_seconds)
 
     async def fetch(self, series: Series, span: Span) -> VendorAnswer:
         """Return what the market shows of ``series`` in ``span`` at the clock's instant, or fail as told."""

@@ -80,6 +80,10 @@ class FinnhubVendor:
         """Daily prices adjusted for splits, intraday prices raw; the two do not mix."""
         return TRAITS
 
+    async def prepare(self) -> None:
+        """Load the HTTP client."""
+        await self._http.prepare()
+
     async def fetch(self, series: Series, span: Span) -> VendorAnswer:
         """Return the candles of ``span``. An unknown ticker and a span without data look the same: an empty answer."""
         if series.resolution.is_daily:

@@ -53,6 +53,9 @@ class SampleVendor:
         self._histories: dict[str, SampleHistory] = {}
         self._calls = 0
 
+    async def prepare(self) -> None:
+        """Do nothing: a file is read soon enough when it is asked for."""
+
     async def fetch(self, series: Series, span: Span) -> VendorAnswer:
         """Return the raw candles in ``span`` (daily: with the actions) and the ticker's first and last session.
 

@@ -82,6 +82,10 @@ class TiingoVendor:
         """Raw prices at every resolution."""
         return TRAITS
 
+    async def prepare(self) -> None:
+        """Load the HTTP client."""
+        await self._http.prepare()
+
     async def fetch(self, series: Series, span: Span) -> VendorAnswer:
         """Return the raw candles of ``span``; daily ones with every split and dividend among them."""
         ticker = quote(wire.wire_ticker(series.ticker), safe="")

@@ -59,6 +59,10 @@ class HttpPool:
         self._session: aiohttp.ClientSession | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
+    async def prepare(self) -> None:
+        """Load the HTTP client, which takes seconds on a busy machine."""
+        await self._open()
+
     async def get(self, url: str, params: Mapping[str, str], headers: Mapping[str, str]) -> Reply:
         """Return the reply to a GET; redirects are followed on the same origin only.
 
@@ -212,6 +216,10 @@ class VendorHttp:
             )
         return result
 
+    async def prepare(self) -> None:
+        """See that nothing but the vendor takes time when it is asked."""
+        await self._pool.prepare()
+
     def quota(self) -> QuotaState:
         """Return the calls of this hour, the allowance, and until when the vendor has said to wait."""
         now = self._clock.now()
@@ -226,6 +234,7 @@ class VendorHttp:
     async def _answered(
         self, path: str, params: Mapping[str, str], parse: Callable[[bytes], T], ticker: str, budget_seconds: float
     ) -> T:
+        await self.prepare()  # on our own time, not on the vendor's
         try:
             async with asyncio.timeout(budget_seconds):
                 reply = await self._reply(path, params, ticker)
