@@ -20,6 +20,7 @@ test('H19 the legend shows exactly the candle under the pointer', async ({ page,
     await expect(chart.byId('legend-date')).toHaveText(DAY.format(new Date(String(candles.date[index]))));
     for (const field of ['open', 'high', 'low', 'close'] as const) {
       await expect(chart.byId(`legend-${field}`)).toHaveText(PRICE.format(Number(candles[field][index])));
+      await expect(chart.byId(`legend-${field}`).locator('data')).toHaveAttribute('value', String(candles[field][index]));
     }
     await expect(chart.byId('legend-volume')).toHaveText(Number(candles.volume[index]).toLocaleString('en-US'));
     const change = Number(candles.close[index]) - Number(candles.close[index - 1]);

@@ -17,6 +17,7 @@ describe('formats', () => {
     expect(exact(110.38)).toBe('110.38');
     expect(exact(79.01857142)).toBe('79.0186');
     expect(exact(5)).toBe('5.00');
+    expect(exact(0.098943)).toBe('0.098943');
   });
 
   it('signs changes and leaves zero without a sign', () => {

@@ -39,12 +39,13 @@ export function formatsFor(locale: string): Formats {
   const monthShort = date({ month: 'short' });
   const time = date({ hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
   const at = (format: Intl.DateTimeFormat) => (seconds: number) => format.format(seconds * 1000);
-  const exact = new Intl.NumberFormat(locale, { minimumFractionDigits: 2, maximumFractionDigits: EXACT_DECIMALS });
+  const exact = decimalsBetween(locale, 2, EXACT_DECIMALS);
+  const exactCents = decimalsBetween(locale, 2, EXACT_DECIMALS_OF_CENTS);
   const fixed = cached((decimals: number) => decimalFormat(locale, decimals, 'auto'));
   const signedFixed = cached((decimals: number) => decimalFormat(locale, decimals, 'exceptZero'));
   return {
     locale,
-    exact: (value) => exact.format(value),
+    exact: (value) => (Math.abs(value) < 1 ? exactCents : exact).format(value),
     price: (value, decimals) => fixed(decimals).format(value),
     integer: (value) => integer.format(value),
     compact: (value) => compact.format(value),
@@ -58,6 +59,10 @@ export function formatsFor(locale: string): Formats {
     time: at(time),
     bytes: (value) => bytes(locale, value),
   };
+}
+
+function decimalsBetween(locale: string, minimumFractionDigits: number, maximumFractionDigits: number): Intl.NumberFormat {
+  return new Intl.NumberFormat(locale, { minimumFractionDigits, maximumFractionDigits });
 }
 
 function decimalFormat(
@@ -136,3 +141,5 @@ export function decimalsFor(largest: number): number {
 
 /** Decimals at most of a price read off exactly; adjusted prices have endless ones, and nobody reads a fifth. */
 export const EXACT_DECIMALS = 4;
+/** Of a price below one, where the fifth decimal is still a thousandth part. */
+const EXACT_DECIMALS_OF_CENTS = 6;

@@ -16,12 +16,12 @@ export function Legend({ chart, data, formats }: { chart: CandleChart | null; da
   if (bar === undefined) return null;
   const before = bars[index - 1]?.close ?? bar.open;
   const change = bar.close - before;
-  const values: [string, string, string][] = [
-    ['O', 'Open', formats.exact(bar.open)],
-    ['H', 'High', formats.exact(bar.high)],
-    ['L', 'Low', formats.exact(bar.low)],
-    ['C', 'Close', formats.exact(bar.close)],
-    ['V', 'Volume', formats.integer(bar.volume)],
+  const values: [string, string, number, string][] = [
+    ['O', 'Open', bar.open, formats.exact(bar.open)],
+    ['H', 'High', bar.high, formats.exact(bar.high)],
+    ['L', 'Low', bar.low, formats.exact(bar.low)],
+    ['C', 'Close', bar.close, formats.exact(bar.close)],
+    ['V', 'Volume', bar.volume, formats.integer(bar.volume)],
   ];
   return (
     <dl className="legend" data-testid="legend" data-hovering={hovered !== null}>
@@ -32,10 +32,12 @@ export function Legend({ chart, data, formats }: { chart: CandleChart | null; da
           {intraday && <span className="legend-time"> {formats.time(bar.time)} New York</span>}
         </dd>
       </div>
-      {values.map(([short, name, value]) => (
+      {values.map(([short, name, value, written]) => (
         <div key={short}>
           <dt aria-label={name}>{short}</dt>
-          <dd data-testid={`legend-${name.toLowerCase()}`}>{value}</dd>
+          <dd data-testid={`legend-${name.toLowerCase()}`}>
+            <data value={value}>{written}</data>
+          </dd>
         </div>
       ))}
       <div className="legend-change">
