@@ -160,6 +160,25 @@ async def test_another_clock_ahead_or_behind_does_no_harm(cache: Callable[..., W
     assert (await world.other().ask(range="1D", resolution="5", adjust="none")).tier == "memory"
 
 
+async def test_a_replay_does_not_see_the_future(cache: Callable[..., World]) -> None:
+    """C7: a clock set back finds its own future in the store: it is served no candle and no split of it.
+
+    What was final by then is served from the store, and what the other clock wrote stays for it.
+    """
+    world = cache("2020-09-08T01:00:00Z")  # AAPL was split on 2020-08-31
+    await world.ask(start_date="2020-08-03")
+    for index, moment in enumerate(("2020-08-27T14:30:00Z", "2020-08-28T01:00:00Z", "2020-08-31T14:30:00Z")):
+        world.clock.set(moment)
+        fresh = cache(moment)
+        for wishes in ({"range": "1W"}, {"range": "1D"}, {"range": "1W", "adjust": "none"}):
+            replayed = (await world.other().ask(**wishes)).answer
+            assert replayed.candles == (await fresh.ask(**wishes)).answer.candles
+            assert replayed.certificate == (await fresh.ask(**wishes)).answer.certificate
+        assert world.calls <= 2 + index
+    world.clock.set("2020-09-08T01:00:00Z")
+    assert (await world.other().ask(start_date="2020-08-03")).tier == "memory"
+
+
 async def test_the_future_is_refused_and_leaves_nothing(cache: Callable[..., World]) -> None:
     """C10: a future date is refused before any tier sees it."""
     world = cache()

@@ -25,6 +25,7 @@ from ohlcache.domain.freshness import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import date
 
     from numpy.typing import NDArray
 
@@ -88,6 +89,16 @@ class Coverage:
         ahead = (self.observed_at > now + CLOCK_SKEW_SECONDS_MAX) & (self.states == SessionState.FORMING)
         relied: NDArray[np.bool_] = (self.expires_at(final_life_seconds) > now) & ~ahead
         return relied
+
+    def foreseen(self, newest_final: date | None) -> NDArray[np.bool_]:
+        """Return which sessions are settled although none after ``newest_final`` can be: another clock saw them.
+
+        A process whose clock was set back, for a replay, finds its future in the store: candles that nobody could know
+        yet, and splits that have not happened.
+        """
+        last = newest_final.toordinal() if newest_final is not None else 0
+        seen: NDArray[np.bool_] = (self.states != SessionState.FORMING) & (self.days > last)
+        return seen
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -23,6 +23,7 @@ from uuid import uuid4
 from ohlcache.domain.chunks import Chunk, cut, fold
 from ohlcache.domain.coverage import Holding, SessionState, merge
 from ohlcache.domain.errors import OhlcacheError, StoreError, VendorError
+from ohlcache.domain.freshness import CLOCK_SKEW_SECONDS_MAX, last_final_day
 from ohlcache.domain.plan import plan, reach_of
 from ohlcache.domain.rebasing import rebased
 from ohlcache.ports import FailureNote, Lease, Level, Metric
@@ -30,7 +31,8 @@ from ohlcache.service.fetching import Before, Fetcher, market_now
 from ohlcache.service.single_flight import SingleFlight
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from datetime import date
 
     from ohlcache.domain.coverage import Coverage
     from ohlcache.domain.plan import Need
@@ -112,14 +114,14 @@ class Coverer:
                 break
             fetched = await asyncio.shield(flight.task)
             self.telemetry.count(Metric.SHARED_FETCHES, scope="process")
-            known = self._beside(known, self._relied_on(fetched.holding), need, vendor)
+            known = self._beside(known, self._reliance(need)(fetched.holding), need, vendor)
             believed = believed and fetched.believed
         return Covered(known, calls, calls > 0, believed)
 
     async def held(self, need: Need, *, expired: bool = False) -> Holding:
         """Return what the store holds of the need, what has expired included where ``expired``."""
         found = await self._read(need, need.span)
-        return merge([chunk.holding for chunk in found.chunks]) if expired else found.valid
+        return merge([self._known(chunk.holding, need) for chunk in found.chunks]) if expired else found.valid
 
     async def stored(self, need: Need) -> Coverage:
         """Return what the store can be relied on for; StoreError when it cannot say, which is no missing session."""
@@ -218,9 +220,14 @@ class Coverer:
             await self.store.write(write, delete=[chunk for chunk in held if chunk.name not in names])
             return write
         now = self.clock.now()
-        alive = [chunk for chunk in held if chunk.expires_at(self.final_life_seconds) > now]
+        newest = self._newest_final(need)
+        alive = [
+            chunk
+            for chunk in held
+            if chunk.expires_at(self.final_life_seconds) > now and not chunk.holding.coverage.foreseen(newest).any()
+        ]
         expired = [chunk for chunk in held if chunk.expires_at(self.final_life_seconds) <= now]
-        write, superseded = fold(cut(need.series, new), alive, self._relied_on)
+        write, superseded = fold(cut(need.series, new), alive, self._reliance(need))
         await self.store.write(write, delete=[*superseded, *expired])
         return write
 
@@ -275,10 +282,26 @@ class Coverer:
 
     async def _read(self, need: Need, span: Span, *, strongly: bool = False) -> _Held:
         chunks = await self.store.read(need.series, span, strongly=strongly) or ()
-        return _Held(chunks, merge([self._relied_on(chunk.holding) for chunk in chunks]))
+        relied_on = self._reliance(need)
+        return _Held(chunks, merge([relied_on(chunk.holding) for chunk in chunks]))
 
-    def _relied_on(self, holding: Holding) -> Holding:
-        return holding.select(holding.coverage.valid(self.clock.now(), self.final_life_seconds))
+    def _reliance(self, need: Need) -> Callable[[Holding], Holding]:
+        """Return what selects from a holding what can be relied on now."""
+        now, newest = self.clock.now(), self._newest_final(need)
+
+        def relied_on(holding: Holding) -> Holding:
+            coverage = holding.coverage
+            return holding.select(coverage.valid(now, self.final_life_seconds) & ~coverage.foreseen(newest))
+
+        return relied_on
+
+    def _known(self, holding: Holding, need: Need) -> Holding:
+        return holding.select(~holding.coverage.foreseen(self._newest_final(need)))
+
+    def _newest_final(self, need: Need) -> date | None:
+        """Return the newest session that is final by any honest clock: ours may be as slow as another is fast."""
+        latest = self.clock.now() + 2 * CLOCK_SKEW_SECONDS_MAX
+        return last_final_day(need.series.resolution, self.calendar, latest)
 
 
 def _note(failure: OhlcacheError) -> FailureNote:
