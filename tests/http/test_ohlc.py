@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
 import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from http_world import CALENDAR, World
+
+from ohlcache.adapters.vendors.sample import SampleVendor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -287,3 +291,20 @@ async def test_new_candles_have_a_new_validator(world: Any) -> None:
     new = await world.driver.get(target, if_none_match=old.headers["etag"])
     assert new.status == 200
     assert new.json["end_date"] == "2024-06-04"
+
+
+@pytest.mark.parametrize("form", ["json", "columns", "csv", "arrow"])
+async def test_where_the_sample_ends_is_said_in_every_format(form: str) -> None:
+    """An answer of the sample says in its headers, too, where its data ends, and that its minutes are derived."""
+    world = await asyncio.to_thread(World)
+    world.vendor = SampleVendor(CALENDAR)
+    await world.driver.start()
+    try:
+        for resolution, synthetic in (("D", None), ("60", "true")):
+            target = f"/api/v2/tickers/ZEN/ohlc?range=1D&resolution={resolution}&format={form}"
+            for _ in range(2):
+                reply = await world.driver.get(target)
+                assert reply.headers["x-data-until"] == "2015-01-01T01:00:00Z"
+                assert reply.headers.get("x-data-synthetic") == synthetic
+    finally:
+        await world.driver.stop()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 PREFLIGHT_LIFE_SECONDS = 86_400
 EXPOSED = (
     b"Cache-Status, ETag, Retry-After, X-Cache-Age, X-Cache-Complete, X-Cache-Degraded, X-Cache-Key, X-Cache-Source, "
-    b"X-Cache-Stale, X-Request-Id"
+    b"X-Cache-Stale, X-Data-Synthetic, X-Data-Until, X-Request-Id"
 )
 REQUESTABLE = b"Authorization, Content-Type, If-None-Match, X-API-Key, X-Request-Id"
 

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from ohlcache.domain.answer import IN_MEMORY
+from ohlcache.domain.market_time import iso_instant
 from ohlcache.http.conditional import is_held
 from ohlcache.http.messages import Response
 from ohlcache.http.negotiation import Coding, Format, choose_coding, choose_format
@@ -115,6 +116,10 @@ def _headers(served: Served, shown: Representation, now: float) -> list[Header]:
         fields.append((b"x-cache-degraded", b"true"))
     if answer.stale:
         fields.append((b"x-cache-stale", b"true"))
+    if answer.data_until is not None:
+        fields.append((b"x-data-until", iso_instant(answer.data_until).encode()))
+    if answer.synthetic:
+        fields.append((b"x-data-synthetic", b"true"))
     return fields
 
 
