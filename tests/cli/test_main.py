@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import subprocess
 import sys
@@ -148,6 +149,18 @@ def test_a_reader_that_leaves() -> None:
     command = f"set -o pipefail; {' '.join(OHLCACHE)} get AAPL --range 5Y --resolution 60 --csv -q | head -1"
     ended = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "date,open,high,low,close,volume\n", "")
+
+
+def test_an_output_without_room(ohlcache: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``ohlcache … > file`` on a full disk says that it is the output, and not a bug."""
+
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("ohlcache.cli.running.command_settings", full)
+    ended = ohlcache("stats")
+    assert ended.code == ExitCode.FAILED
+    assert ended.err.startswith("error: The output cannot be written: the disk is full.\nhint: ")
 
 
 def test_a_terminal_of_letters_only(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,7 +103,9 @@ def test_the_ends_of_the_table() -> None:
     assert CALENDAR.last_on_or_before(before) is None
     assert CALENDAR.next_after(last) is None
     assert CALENDAR.back_from(first, 99) == first
-    for span, field in ((Span(before, last), "start_date"), (Span(first, after), "end_date")):
+    year_before = date(first.year - 1, 12, 31)
+    for span, field in ((Span(year_before, last), "start_date"), (Span(first, after), "end_date")):
         with pytest.raises(InvalidRequest) as refused:
             CALENDAR.between(span)
         assert refused.value.field == field
+    assert len(CALENDAR.between(Span(date(first.year, 1, 1), first))) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import sys
@@ -109,6 +110,10 @@ def _unexpected(error: Exception, words: Sequence[str]) -> int:
         show()
         return int(getattr(error, "exit_code", ExitCode.USAGE))
     _trace(words)
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        _complain("error: The output cannot be written: the disk is full.")
+        _complain("hint: Make room, or write somewhere else.")
+        return ExitCode.FAILED
     _complain(f"error: {type(error).__name__}: {error}")
     _complain(
         "hint: this should not happen. Run `ohlcache doctor`; with --debug before the command, the traceback shows."

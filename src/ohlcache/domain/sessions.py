@@ -98,12 +98,16 @@ class SessionTable:
         return Span(date.fromordinal(int(self.days[0])), date.fromordinal(int(self.days[-1])))
 
     def between(self, span: Span) -> Sessions:
-        """Return the sessions of ``span``; InvalidRequest when it leaves the table."""
-        if not self.span.covers(span):
+        """Return the sessions of ``span``; InvalidRequest when it leaves the table.
+
+        New Year's Day of the table's first year is known to be none: whoever wants everything begins there.
+        """
+        known = Span(date(self.span.start.year, 1, 1), self.span.end)
+        if not known.covers(span):
             raise InvalidRequest(
                 f"No exchange calendar for {span}.",
-                hint=f"Ask within {self.span}, for example start_date=2024-01-02&end_date=2024-03-28.",
-                field="start_date" if span.start < self.span.start else "end_date",
+                hint=f"Ask within {known}, for example start_date=2024-01-02&end_date=2024-03-28.",
+                field="start_date" if span.start < known.start else "end_date",
             )
         low = int(np.searchsorted(self.days, span.start.toordinal(), side="left"))
         high = int(np.searchsorted(self.days, span.end.toordinal(), side="right"))
