@@ -176,8 +176,8 @@ def test_what_is_no_chunk_name_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("resolution", "starts"),
     [
-        ("1", "2024-11-01"),
-        ("5", "2024-11-01"),
+        ("1", "2024-12-01"),
+        ("5", "2024-12-01"),
         ("15", "2024-10-01"),
         ("30", "2024-10-01"),
         ("60", "2024-10-01"),
@@ -186,4 +186,4 @@ def test_what_is_no_chunk_name_is_refused(text: str) -> None:
 )
 def test_the_cells(resolution: str, starts: str) -> None:
     """Days are cut by years, minutes by quarters or months: what is stored stays where it is looked for."""
-    assert cell_start(date(2024, 11, 29), Resolution(resolution)).isoformat() == starts
+    assert cell_start(date(2024, 12, 30), Resolution(resolution)).isoformat() == starts
