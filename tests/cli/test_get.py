@@ -57,6 +57,15 @@ def test_json(ohlcache: Command) -> None:
 
 
 @pytest.mark.usefixtures("terminal")
+def test_a_narrow_terminal_gets_every_digit(ohlcache: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table wider than the terminal keeps its numbers whole: a price cut off is another price."""
+    monkeypatch.setenv("COLUMNS", "30")
+    shown = ohlcache("get", "AAPL", "--range", "1D").out
+    for part in ("2014-12-31", "112.82", "113.13", "110.21", "110.38", "41,403,351"):
+        assert part in shown
+
+
+@pytest.mark.usefixtures("terminal")
 def test_a_terminal_gets_a_table(ohlcache: Command) -> None:
     """A table shows the newest candles, and says how many it leaves out."""
     ended = ohlcache("get", "AAPL", "--range", "1Y")

@@ -6,12 +6,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
 if TYPE_CHECKING:
     from datetime import date
 
     from ohlcache.library.candle_table import CandleTable
+
+
+UNLIMITED = 1000
+"""Columns that no table of candles needs."""
 
 
 def print_candles(candles: CandleTable, rows_max: int | None) -> None:
@@ -26,6 +31,9 @@ def print_candles(candles: CandleTable, rows_max: int | None) -> None:
         prices = [_price(price) for price in (row.open, row.high, row.low)]
         colour = "green" if row.close >= row.open else "red"
         table.add_row(_when(row.date), *prices, f"[{colour}]{_price(row.close)}[/]", f"{row.volume:,}")
+    # In a narrow terminal lines wrap: a price that is cut off would be another price.
+    wanted = Measurement.get(console, console.options.update(max_width=UNLIMITED), table).maximum
+    console.width = max(console.width, wanted)
     console.print(table)
     if len(rows) < len(candles):
         console.print(f"{len(candles) - len(rows)} earlier candles are left out; --all shows them.", style="dim")
