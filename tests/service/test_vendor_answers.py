@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date, time
+from datetime import date, time, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from ohlcache.domain.adjustment import Actions
 from ohlcache.domain.candles import Candles
+from ohlcache.domain.chunks import Chunk
+from ohlcache.domain.coverage import SessionState
 from ohlcache.domain.errors import TickerNotFound, VendorGarbage, VendorUnavailable
 from ohlcache.domain.market_time import instant_at
 from ohlcache.domain.observation import VendorAnswer
@@ -91,6 +93,54 @@ async def test_an_empty_answer_against_the_listing_is_garbage(cache: Callable[..
     with pytest.raises(VendorGarbage, match="listing"):
         await world.ask(range="1M")
     assert await world.chunks() == []
+
+
+async def forget_what_was_empty(world: World) -> None:
+    """Leave of what is stored only the sessions with candles, as after the rest was swept."""
+    for chunk in await world.chunks():
+        traded = chunk.holding.coverage.states == SessionState.FINAL
+        if traded.all():
+            continue
+        await world.store.write([Chunk(chunk.series, chunk.holding.select(traded))], delete=[chunk])
+
+
+async def test_a_halt_of_days_is_told_from_a_lost_answer(cache: Callable[..., World]) -> None:
+    """T2, R496: days within the listing that nobody remembers as empty are asked for together with the day beside them."""
+    world = cache()
+    whole = (await world.ask("HALT", range="3M")).answer.certificate
+    assert whole.known_empty == 3
+    await forget_what_was_empty(world)
+    await world.restart()
+    world.vendor.calls.clear()
+    again = (await world.ask("HALT", range="3M")).answer.certificate
+    assert (again.complete, again.known_empty, again.count) == (True, 3, whole.count)
+    asked = [call.span for call in world.vendor.calls]
+    assert asked == [Span(date(2024, 5, 6), date(2024, 5, 8)), Span(date(2024, 5, 6), date(2024, 5, 9))]
+
+
+async def test_a_lost_answer_is_found_beside_its_neighbour(cache: Callable[..., World]) -> None:
+    """T2, R496: the second word, with the day beside, brings the candles that the first one lost."""
+    world = cache()
+    await world.ask(range="1M")
+    newest = (await world.ask(range="1M")).answer.request.span.end
+    world.clock.set("2024-06-06T01:00:00Z")
+    world.vendor.faults.then(Fault.EMPTY, None)
+    served = await world.ask(range="1M")
+    assert served.answer.certificate.known_empty == 0
+    assert served.answer.candles == world.truth("AAPL", Resolution.DAY, served.answer.request.span)
+    assert [call.span.start for call in world.vendor.calls[-2:]] == [newest + timedelta(days=1), newest]
+
+
+async def test_a_neighbour_that_is_lost_too_proves_nothing(cache: Callable[..., World]) -> None:
+    """T5, R496: an answer that has not even the candles that are held is no proof of a halt: an error, and nothing kept."""
+    world = cache()
+    await world.ask("HALT", range="3M")
+    await forget_what_was_empty(world)
+    await world.restart()
+    world.vendor.faults.set(Fault.EMPTY)
+    with pytest.raises(VendorGarbage, match="listing"):
+        await world.ask("HALT", range="3M")
+    assert all((chunk.holding.coverage.states == SessionState.FINAL).all() for chunk in await world.chunks())
 
 
 async def test_an_empty_answer_that_nothing_bears_out_is_not_kept(cache: Callable[..., World]) -> None:

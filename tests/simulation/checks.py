@@ -244,6 +244,8 @@ class Checks:
         """Both ends of the span were missing when the lease was won: nothing that is held is fetched again."""
         if any(known.covers(span) for known in fetch.spans):
             return  # an edge of an answer that was cut off, asked for again
+        if any(self._with_a_witness(span, known, fetch, node.clock.now()) for known in fetch.spans):
+            return  # an answer that denied a whole span, asked for again beside a day that is held
         now = node.clock.now()
         sessions = self.truth.sessions_between(span.start.toordinal(), span.end.toordinal())
         sessions = [day for day in sessions if self.truth.opens_at(day) <= now]
@@ -255,6 +257,14 @@ class Checks:
         for day in (sessions[0], sessions[-1]):
             if day in held:
                 raise Violation(f"{node.name} asks for {series} {span} though day {day} was held under its lease")
+
+    def _with_a_witness(self, span: Span, known: Span, fetch: Fetch, now: float) -> bool:
+        """Whether ``span`` is ``known``, asked for before in this fetch, with one held day more at one of its ends."""
+        held: set[int] = set()
+        for chunk in fetch.read or ():
+            held |= self._believed_days(chunk, now)
+        wider = {span.start, span.end} - {known.start, known.end}
+        return len(wider) == 1 and span.covers(known) and wider.pop().toordinal() in held
 
     def _both_needed(self, call: Call, other: Call) -> None:
         """Within one process a daily session is asked for once at a time."""

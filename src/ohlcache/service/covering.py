@@ -188,11 +188,11 @@ class Coverer:
         if pre_adjusted:
             spans = plan(need, Holding.empty().coverage, self.calendar, as_of, limit)
         coverage = held.valid.coverage
-        listed = coverage.days[coverage.states == SessionState.FINAL]
-        listed_before = bool(len(listed)) and int(listed[0]) < min(spans).start.toordinal()
+        traded = coverage.days[coverage.states == SessionState.FINAL]
+        listed_before = bool(len(traded)) and int(traded[0]) < min(spans).start.toordinal()
         past = merge([chunk.holding for chunk in held.chunks]).coverage
         empty_before = past.days[past.states == SessionState.KNOWN_EMPTY]
-        fetched = await self._fetcher.fetch(vendor, need.series, spans, Before(listed_before, empty_before))
+        fetched = await self._fetcher.fetch(vendor, need.series, spans, Before(listed_before, empty_before, traded))
         if self._epochs.get(need.series.ticker, 0) == epoch:
             written = await self._write(need, fetched.kept, held.chunks, replace=pre_adjusted)
             if self._epochs.get(need.series.ticker, 0) != epoch:

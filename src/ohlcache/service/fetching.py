@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -55,11 +55,12 @@ class Before:
     """What is known of a series before it is asked for.
 
     ``listed``: candles older than the oldest span exist; ``empty``: days that the vendor has called empty already and
-    that are asked for again.
+    that are asked for again; ``traded``: days that are final and have candles, ascending.
     """
 
     listed: bool
     empty: NDArray[np.int32]
+    traded: NDArray[np.int32]
 
 
 class Fetcher:
@@ -181,14 +182,28 @@ class _Fetch:
                     answer = replace(answer, listing=await self._life(span))
                 inside = self._within(answer, span)
                 if contradicts_listing(inside, span, self._calendar, empty_before=self._before.empty):
-                    raise VendorGarbage(
-                        f"The vendor has no candle of {self._series.ticker} where its own listing says there are."
-                    )
+                    answer = replace(await self._witnessed(span), listing=answer.listing)
                 if answer.listing is None and listed:
                     answer = await self._ask(span)
                 believed = len(answer.candles) > 0 or answer.listing is not None or listed
             fetched = await self._confirmed(span, answer, asked_at, SPLITS_MAX, listed=listed)
             return fetched if believed else replace(fetched, kept=Holding.empty())
+
+    async def _witnessed(self, span: Span) -> VendorAnswer:
+        """Return the vendor's second word on a span that it denies: asked for together with the nearest traded day.
+
+        A halt of whole sessions looks like a lost answer; an answer that has the candles of the day beside it is not lost.
+        Raises VendorGarbage where no such day is known, or its candles are not in the answer either.
+        """
+        first, last = span.start.toordinal(), span.end.toordinal()
+        beside = self._before.traded[(self._before.traded < first) | (self._before.traded > last)]
+        if len(beside):
+            nearest = int(beside[np.argmin(np.maximum(first - beside, beside - last))])
+            answer = await self._ask(Span(*map(date.fromordinal, (min(first, nearest), max(last, nearest)))))
+            witness = date.fromordinal(nearest)
+            if len(self._within(answer, Span(witness, witness)).candles):
+                return self._within(answer, span)
+        raise VendorGarbage(f"The vendor has no candle of {self._series.ticker} where its own listing says there are.")
 
     async def _ask(self, span: Span) -> VendorAnswer:
         self.calls += 1
