@@ -13,7 +13,7 @@ from ohlcache.domain.adjustment import Adjustment, adjust
 from ohlcache.domain.answer import Answer, Certificate
 from ohlcache.domain.coverage import SessionState
 from ohlcache.domain.freshness import last_due_day, next_due_at
-from ohlcache.domain.plan import Need, due_sessions, missing_days
+from ohlcache.domain.plan import Need, due_sessions
 from ohlcache.domain.request import CUSTOM
 from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.series import Series
@@ -68,7 +68,9 @@ def compose(
         current = current[(current.states != SessionState.FORMING) | current.valid(now, final_life_seconds)]
     forming = int(part.coverage.counts[part.coverage.states == SessionState.FORMING].sum())
     certificate = _certify(need, current, len(candles), forming, calendar, as_of)
-    used = [part.coverage] if adjustment is Adjustment.NONE else [own.coverage, ledger.coverage]
+    used = [part.coverage] if adjustment is Adjustment.NONE else [own.coverage]
+    if adjustment is not Adjustment.NONE and ledger is not own:
+        used.append(ledger.coverage)
     observed = [int(coverage.observed_at.max()) for coverage in used if len(coverage)]
     if stale:
         fresh_until = now + STALE_LIFE_SECONDS
@@ -122,17 +124,17 @@ def _certify(
     need: Need, coverage: Coverage, count: int, forming: int, calendar: SessionTable, as_of: float
 ) -> Certificate:
     due = due_sessions(need, calendar, as_of)
-    missing = missing_days(due, coverage)
+    known = coverage.among(due.days)
+    missing = due.days[~known]
     whole = due.candles_in_each(need.series.resolution)
-    rows = np.searchsorted(coverage.days, due.days)
-    known = np.isin(due.days, coverage.days, assume_unique=True)
+    rows = coverage.days.searchsorted(due.days[known])
     expected = int(whole[~known].sum())
-    states = coverage.states[rows[known]]
-    expected += int(_begun(whole[known], states, coverage.observed_at[rows[known]], due[known], need).sum())
+    states = coverage.states[rows]
+    expected += int(_begun(whole[known], states, coverage.observed_at[rows], due[known], need).sum())
     return Certificate(
         expected=expected,
         count=count,
-        known_empty=int((np.isin(states, (SessionState.KNOWN_EMPTY, SessionState.UNLISTED))).sum()),
+        known_empty=int(((states == SessionState.KNOWN_EMPTY) | (states == SessionState.UNLISTED)).sum()),
         forming=forming,
         complete=not len(missing),
         missing=tuple(date.fromordinal(int(day)).isoformat() for day in missing),

@@ -71,8 +71,20 @@ class Coverage:
         """Return knowledge of nothing."""
         return cls(np.empty(0, np.int32), np.empty(0, np.uint8), np.empty(0, np.int64), np.empty(0, np.int32))
 
+    def among(self, days: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Return which of ``days`` (ascending) it speaks of: what ``np.isin`` does, for columns that are sorted."""
+        if not len(self):
+            return np.zeros(len(days), np.bool_)
+        rows = self.days.searchsorted(days)
+        rows[rows == len(self)] = 0
+        known: NDArray[np.bool_] = self.days[rows] == days
+        return known
+
     def expires_at(self, final_life_seconds: float) -> NDArray[np.float64]:
         """Return for each session the instant from which it must be asked again."""
+        if (self.states == SessionState.FINAL).all():
+            settled: NDArray[np.float64] = np.add(self.observed_at, final_life_seconds or math.inf, dtype=np.float64)
+            return settled
         lives = np.full(len(self), final_life_seconds or math.inf, np.float64)
         lives[self.states == SessionState.FORMING] = FORMING_LIFE_SECONDS
         empty = self.states == SessionState.KNOWN_EMPTY
@@ -133,7 +145,18 @@ class Holding:
 
     def between(self, first_day: int, last_day: int) -> Holding:
         """Return only the sessions from ordinal ``first_day`` through ``last_day``."""
-        return self.select((self.coverage.days >= first_day) & (self.coverage.days <= last_day))
+        low, high = self.coverage.days.searchsorted((first_day, last_day + 1))
+        if high - low == len(self):
+            return self
+        counts, acted = self.coverage.counts, self.actions.days
+        start = int(counts[:low].sum())
+        part = self.candles[start : start + int(counts[low:high].sum())]
+        return Holding(
+            self.coverage[low:high],
+            # Copied: a view would keep all of the columns in memory for as long as an answer lives.
+            Candles(*(column.copy() for column in part.columns())),
+            self.actions[(acted >= first_day) & (acted <= last_day)],
+        )
 
     def candle_days(self) -> NDArray[np.int32]:
         """Return the market-date ordinal of every candle."""

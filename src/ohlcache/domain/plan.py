@@ -61,7 +61,7 @@ def due_sessions(need: Need, calendar: SessionTable, as_of: float) -> Sessions:
 
 def missing_days(sessions: Sessions, coverage: Coverage) -> NDArray[np.int32]:
     """Return the day ordinals of ``sessions`` that ``coverage`` (valid rows only) does not speak of."""
-    missing: NDArray[np.int32] = sessions.days[~np.isin(sessions.days, coverage.days, assume_unique=True)]
+    missing: NDArray[np.int32] = sessions.days[~coverage.among(sessions.days)]
     return missing
 
 
@@ -71,7 +71,7 @@ def unbroken_from(need: Need, coverage: Coverage, calendar: SessionTable, as_of:
     None when it speaks of none. What lies before a hole in a ledger cannot be adjusted: a split may be in it.
     """
     due = due_sessions(need, calendar, as_of)
-    known = np.flatnonzero(np.isin(due.days, coverage.days, assume_unique=True))
+    known = np.flatnonzero(coverage.among(due.days))
     if not len(known):
         return None
     after_holes = known[np.diff(known, prepend=-1) > 1]
@@ -112,7 +112,7 @@ def plan(need: Need, coverage: Coverage, calendar: SessionTable, as_of: float, l
     assert newest is not None, "something due is missing, so something is due"
     last = newest if need.series.resolution.is_daily else date.fromordinal(int(missing[-1]))
     reachable = calendar.between(Span(reach_of(need, calendar, as_of, limit).start, last))
-    wanted = np.flatnonzero(~np.isin(reachable.days, coverage.days, assume_unique=True))
+    wanted = np.flatnonzero(~coverage.among(reachable.days))
     return tuple(_slices(reachable, wanted, int(missing[0]), need.series.resolution, limit))
 
 

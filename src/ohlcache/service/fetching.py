@@ -192,7 +192,7 @@ class _Fetch:
     async def _witnessed(self, span: Span) -> VendorAnswer:
         """Return the vendor's second word on a span that it denies: asked for together with the nearest traded day.
 
-        A halt of whole sessions looks like a lost answer; an answer that has the candles of the day beside it is not lost.
+        A halt of whole sessions looks like a lost answer; one that has the candles of the day beside it is not lost.
         Raises VendorGarbage where no such day is known, or its candles are not in the answer either.
         """
         first, last = span.start.toordinal(), span.end.toordinal()

@@ -2,7 +2,7 @@
 
 ::
 
-    chunks    partition, name → last_day, expires_at, candles, payload     one row per chunk, in key order
+    chunks    partition, name → last_day, expires_at, candles, payload     one row per chunk, found by its key
     holdings  partition, resolution → chunks, candles, bytes               kept by triggers: statistics are cheap
     leases    key → fence, expires_at, holder, failure, forget_at
     counters  name → value                                                 fence_floor: the highest fence forgotten
@@ -30,7 +30,7 @@ APPLICATION_ID = 0x4F484C43
 """``OHLC``."""
 
 PAGE_BYTES = 8192
-"""A year of daily candles stays on its row's page; at 4096 it would need a page of its own."""
+"""Four years of daily candles to a page; a chunk of minutes spills over into pages that it fills."""
 
 WAL_BYTES_KEPT = 16 * 1024 * 1024
 
@@ -47,7 +47,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
             candles INTEGER NOT NULL,
             payload BLOB NOT NULL,
             PRIMARY KEY (partition, name)
-        ) WITHOUT ROWID
+        )
         """,
         "CREATE INDEX chunks_by_expiry ON chunks (expires_at) WHERE expires_at IS NOT NULL",
         """
