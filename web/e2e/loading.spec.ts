@@ -81,7 +81,8 @@ test('H15 slow 3G: a skeleton first, then candles', async ({ page, network, serv
     await route.continue();
   });
   await page.goto(YEAR, { waitUntil: 'commit' });
-  await expect(chart.byId('skeleton')).toBeVisible();
+  // On such a line the scripts alone take seconds, and on a busy machine more.
+  await expect(chart.byId('skeleton')).toBeVisible({ timeout: 90_000 });
   const outside = await chart.byId('skeleton').evaluate((skeleton) => {
     const box = skeleton.getBoundingClientRect();
     const inside = ({ top, bottom }: DOMRect): boolean => top >= box.top - 1 && bottom <= box.bottom + 1;

@@ -117,13 +117,25 @@ test('H18 an animation ends where it should, in its time', async ({ page }) => {
   expect((after.from + after.to) / 2).toBeCloseTo(middle, 1);
 });
 
-test('H18 less motion where less is asked for', async ({ page, browserName, systemWebKit }) => {
-  test.skip(systemWebKit, 'this WebKit cannot be told to prefer less motion');
-  await page.emulateMedia({ reducedMotion: 'reduce' });
+test('H18 less motion where less is asked for', async ({ page, systemWebKit }) => {
+  if (systemWebKit) {
+    // It has no switch for what its desktop prefers: the question is answered in its place.
+    await page.addInitScript(() => {
+      const ask = matchMedia.bind(window);
+      window.matchMedia = (query) => ask(query.includes('prefers-reduced-motion') ? 'all' : query);
+    });
+  } else {
+    await page.emulateMedia({ reducedMotion: 'reduce' });
+  }
   const chart = await new ChartPage(page).open();
   const before = await chart.width();
-  await chart.byId('zoom-in').click();
-  await expect.poll(async () => await chart.width(), { message: browserName }).toBeCloseTo(before * 0.6, 0);
+  // Asked in the same turn: a glide would have begun, a step is over.
+  const animating = await chart.chart.evaluate((element) => {
+    document.querySelector<HTMLElement>('[data-testid=zoom-in]')?.click();
+    return element.dataset['animating'];
+  });
+  expect(animating).toBe('false');
+  await expect.poll(async () => await chart.width()).toBeCloseTo(before * 0.6, 0);
 });
 
 test('H20 panning left loads older candles', async ({ page, server }) => {

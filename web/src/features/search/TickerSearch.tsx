@@ -3,10 +3,11 @@ import './search.css';
 import { useQuery } from '@tanstack/react-query';
 import { type KeyboardEvent, type RefObject, useDeferredValue, useId, useState } from 'react';
 
-import { type TickerInfo, tickersQuery } from '../../api/tickers';
+import { tickersQuery } from '../../api/tickers';
 import { Icon } from '../../lib/ui/Icon';
 import { meantTicker } from './meant';
 import { recentTickers } from './recent';
+import { suggest } from './suggest';
 
 interface TickerSearchProps {
   /** Whether the choice is added beside the charts on screen instead of replacing one. */
@@ -16,10 +17,6 @@ interface TickerSearchProps {
   onLeave: () => void;
 }
 
-interface Suggestion extends TickerInfo {
-  recent: boolean;
-}
-
 /** The ticker box: suggestions from the source and recent tickers; anything else may be typed too. */
 export function TickerSearch({ adding, input, onChoose, onLeave }: TickerSearchProps) {
   const [text, setText] = useState('');
@@ -27,8 +24,10 @@ export function TickerSearch({ adding, input, onChoose, onLeave }: TickerSearchP
   const [active, setActive] = useState(-1);
   const list = useId();
   const asked = useDeferredValue(text.trim());
-  const { data } = useQuery({ ...tickersQuery(asked), enabled: open });
-  const suggestions = open ? suggest(text.trim(), data ?? []) : [];
+  const { data, isPlaceholderData } = useQuery({ ...tickersQuery(asked), enabled: open });
+  const typed = text.trim();
+  const answered = !isPlaceholderData && asked === typed;
+  const suggestions = open ? suggest(typed, data ?? [], recentTickers(), answered) : [];
 
   const close = (): void => {
     setOpen(false);
@@ -124,16 +123,4 @@ export function TickerSearch({ adding, input, onChoose, onLeave }: TickerSearchP
       </ul>
     </div>
   );
-}
-
-/** Recent tickers first while nothing is typed; then what the source suggests. */
-function suggest(text: string, found: readonly TickerInfo[]): Suggestion[] {
-  const typed = text.toUpperCase();
-  const names = new Map(found.map((info) => [info.ticker, info.name]));
-  const recent = recentTickers().filter((ticker) => ticker.startsWith(typed));
-  const known = found.filter((info) => !recent.includes(info.ticker));
-  return [
-    ...recent.map((ticker) => ({ ticker, name: names.get(ticker) ?? '', recent: true })),
-    ...known.map((info) => ({ ...info, recent: false })),
-  ];
 }
