@@ -13,7 +13,7 @@ const WCAG_AA = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 // WebKitGTK's inspector socket drops messages above 128 KiB.
 const MESSAGE_CHARACTERS_MAX = 100_000;
 
-interface InspectedChart {
+export interface InspectedChart {
   api: {
     timeScale(): {
       logicalToCoordinate(index: number): number | null;

@@ -71,13 +71,20 @@ export class NetProxy {
       this.#sockets.add(socket);
       socket.setNoDelay(true);
       socket.on('error', end);
-      socket.on('close', end);
     }
-    this.#pump(client, upstream, 'up');
-    this.#pump(upstream, client, 'down');
+    this.#pump(client, upstream, 'up', end);
+    this.#pump(upstream, client, 'down', end);
   }
 
-  #pump(from: net.Socket, to: net.Socket, direction: 'up' | 'down'): void {
+  #pump(from: net.Socket, to: net.Socket, direction: 'up' | 'down', end: () => void): void {
+    // Timers of different lengths may fire in another order than they were set: each writes what is next.
+    const underWay: Buffer[] = [];
+    let closed = false;
+    from.on('close', () => {
+      closed = true;
+      // What was sent before still arrives, unless the line itself was cut.
+      if (underWay.length === 0 || this.#conditions.offline || to.destroyed) end();
+    });
     from.on('data', (bytes: Buffer) => {
       const { rttMs, downBytesPerSecond, upBytesPerSecond } = this.#conditions;
       const rate = direction === 'down' ? downBytesPerSecond : upBytesPerSecond;
@@ -98,8 +105,11 @@ export class NetProxy {
         const now = performance.now();
         const done = Math.max(now, this.#freeAt[direction]) + (segment.length / rate) * 1000;
         this.#freeAt[direction] = done;
+        underWay.push(segment);
         setTimeout(() => {
-          if (!to.destroyed) to.write(segment);
+          const next = underWay.shift();
+          if (next !== undefined && !to.destroyed) to.write(next);
+          if (closed && underWay.length === 0) end();
         }, done - now + rttMs / 2);
         setTimeout(step, Math.max(0, done - now));
       };
