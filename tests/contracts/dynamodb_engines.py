@@ -120,7 +120,7 @@ def ministack() -> EngineServer:
 
 def dynalite(*, durable: bool = False) -> EngineServer:
     if not DYNALITE.exists():
-        pytest.skip("dynalite is not installed: make aws-engines")
+        pytest.fail("dynalite is not installed: make aws-engines")
 
     def command(port: int, folder: Path) -> list[str]:
         kept = ["--path", str(folder / "data")] if durable else []
