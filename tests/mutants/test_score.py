@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
 from .operators import faults_of
 from .score import chosen_of, every_mutant, report_of
 from .workshop import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 SOURCE = b'''"""Doc."""
 from x import y
@@ -81,7 +85,7 @@ def test_a_sample_is_the_same_each_time() -> None:
 
 
 @pytest.mark.timeout(300)
-def test_a_fault_is_caught_and_what_is_none_is_not() -> None:
+def test_a_fault_is_caught_and_what_is_none_is_not(unmeasured: Mapping[str, str]) -> None:
     """In the forked child the changed copy runs, whole: a fault fails the test that runs its line, and only a fault does."""
     script = """
 import os, time
@@ -96,7 +100,9 @@ for text in (source, source.replace(b"self.start <=", b"self.start <"), b"import
         time.sleep(0.05)
     print(outcome.caught, outcome.by)
 """
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=unmeasured, capture_output=True, text=True, check=True
+    )
     lines = done.stdout.splitlines()
     assert [line.split()[0] for line in lines] == ["False", "True", "True"], done.stdout
     assert lines[1].endswith("test_membership_includes_both_ends")
