@@ -193,6 +193,7 @@ MUTANTS = (
         "service/memory_tier.py",
         "        while (\n            len(self._probation) + len(self._protected) > self._entries_max",
         "        while False and (\n            len(self._probation) + len(self._protected) > self._entries_max",
+        _tests("tests/service/test_memory_tier.py"),
     ),
     Mutant(
         "an answer stays fresh when a session falls due",
