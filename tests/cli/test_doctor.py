@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -114,12 +113,10 @@ def test_a_store_without_its_library(ohlcache: Command, monkeypatch: pytest.Monk
     """DynamoDB without boto3 is a fail that names the extra."""
     monkeypatch.setenv("OHLCACHE_STORE", "dynamodb")
     monkeypatch.setenv("OHLC_CACHE_TABLE", "candles")
-    for module in [name for name in sys.modules if name.startswith("ohlcache.adapters.stores.dynamodb")]:
-        monkeypatch.delitem(sys.modules, module)
-    monkeypatch.setitem(sys.modules, "boto3", None)
-    monkeypatch.delitem(sys.modules, "ohlcache.adapters.aws_clients", raising=False)
+    monkeypatch.setattr("ohlcache.adapters.stores.dynamodb_table.find_spec", lambda _: None)
     found = findings(ohlcache("doctor", "--json"))
     assert found["store"]["verdict"] == Verdict.FAIL
+    assert "ohlcache[dynamodb]" in found["store"]["hint"]
 
 
 @pytest.mark.parametrize(
