@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,13 +20,17 @@ from ohlcache.domain.series import Series
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from numpy.typing import NDArray
+
+    from ohlcache.domain.coverage import Coverage
+
 SERIES = Series("AAPL", "tiingo", Resolution.DAY)
 DAY = 86_400
 LIFE = 90.0 * DAY
 
 
-def everything(holding: Holding) -> Holding:
-    return holding
+def everything(coverage: Coverage) -> NDArray[np.bool_]:
+    return np.ones(len(coverage), np.bool_)
 
 
 def known_of(chunks: Iterable[Chunk]) -> list[tuple[int, int, int, bytes]]:
@@ -121,9 +126,7 @@ def test_an_expired_word_does_not_outvote_its_successor() -> None:
     held = [Chunk(SERIES, evening(day)) for day in days[1:]]
     old = Chunk(SERIES, merge([evening(days[0]), evening(days[7], at=now - DAY)]))
     fresh = evening(days[0], at=now)
-    write, delete = fold(
-        cut(SERIES, fresh), [*held, old], lambda holding: holding.select(holding.coverage.valid(now, LIFE))
-    )
+    write, delete = fold(cut(SERIES, fresh), [*held, old], lambda coverage: coverage.valid(now, LIFE))
     shelf = Shelf()
     shelf.write([*held, old], [])
     shelf.write(write, delete)

@@ -8,7 +8,7 @@ whichever window it is read through.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +74,7 @@ class Actions:
 
     def columns(self) -> tuple[NDArray[Any], ...]:
         """Return the four columns in the order days, dividends, splits, closes."""
-        return tuple(getattr(self, field.name) for field in fields(self))
+        return self.days, self.dividends, self.splits, self.closes
 
     @classmethod
     def none(cls) -> Actions:
@@ -113,19 +113,26 @@ def adjust(candles: Candles, days: NDArray[np.int32], actions: Actions, adjustme
     if adjustment is Adjustment.NONE or not len(actions) or not len(candles):
         return candles
     # A candle's factors are those of the first ex-date strictly after its day, which hold all later ones too.
-    after = np.searchsorted(actions.days, days, side="right")
+    after = actions.days.searchsorted(days[: days.searchsorted(actions.days[-1])], "right")
+    changed = len(after)
+    if not changed:
+        return candles
     split = _accumulated(actions.splits)[after]
-    kept = np.ones(len(candles))
+    opened, high, low, close = prices = [
+        candles.open.copy(),
+        candles.high.copy(),
+        candles.low.copy(),
+        candles.close.copy(),
+    ]
     if adjustment is Adjustment.ALL:
         kept = _accumulated(actions.closes / (actions.closes + actions.dividends))[after]
-    return Candles(
-        candles.time,
-        candles.open * kept / split,
-        candles.high * kept / split,
-        candles.low * kept / split,
-        candles.close * kept / split,
-        np.where(split == 1.0, candles.volume, np.rint(candles.volume * split)).astype(np.int64),
-    )
+        for column in prices:
+            column[:changed] *= kept
+    for column in prices:
+        column[:changed] /= split
+    volume = candles.volume.copy()
+    volume[:changed] = np.where(split == 1.0, volume[:changed], np.rint(volume[:changed] * split))
+    return Candles(candles.time, opened, high, low, close, volume)
 
 
 def _accumulated(factors: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -6,7 +6,7 @@ exactly as the vendor sent them; ``volume`` is int64, 0 where the vendor has non
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,7 +51,7 @@ class Candles:
 
     def columns(self) -> tuple[NDArray[Any], ...]:
         """Return the six columns in the order time, open, high, low, close, volume."""
-        return tuple(getattr(self, field.name) for field in fields(self))
+        return self.time, self.open, self.high, self.low, self.close, self.volume
 
     @property
     def nbytes(self) -> int:

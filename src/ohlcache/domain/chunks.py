@@ -16,12 +16,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ohlcache.domain.coverage import Holding, SessionState, merge
+from ohlcache.domain.coverage import Holding, merge
 from ohlcache.domain.resolution import Resolution
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from numpy.typing import NDArray
+
+    from ohlcache.domain.coverage import Coverage
     from ohlcache.domain.series import Series
 
 FOLD_CHUNKS_MIN = 8
@@ -84,7 +87,7 @@ class Chunk:
             self.series.resolution,
             date.fromordinal(int(coverage.days[0])),
             digest.hexdigest(),
-            forming=bool((coverage.states == SessionState.FORMING).any()),
+            forming=bool(coverage.forming.any()),
         )
 
     @property
@@ -109,7 +112,7 @@ def cut(series: Series, holding: Holding) -> list[Chunk]:
     starts = np.array(
         [cell_start(date.fromordinal(int(day)), series.resolution).toordinal() for day in holding.coverage.days]
     )
-    forming = holding.coverage.states == SessionState.FORMING
+    forming = holding.coverage.forming
     for start in np.unique(starts):
         for mark in (False, True):
             keep = (starts == start) & (forming == mark)
@@ -119,13 +122,13 @@ def cut(series: Series, holding: Holding) -> list[Chunk]:
 
 
 def fold(
-    new: Sequence[Chunk], held: Iterable[Chunk], relied_on: Callable[[Holding], Holding]
+    new: Sequence[Chunk], held: Iterable[Chunk], relied_on: Callable[[Coverage], NDArray[np.bool_]]
 ) -> tuple[list[Chunk], list[Chunk]]:
     """Return which chunks to write and which of ``held`` to delete after that, so that nothing is lost.
 
     A held chunk goes when every session of it is known better by the new ones, or when its cell has so many that one
-    is written for all. ``relied_on`` is the part of a holding that has not expired: an expired word, being the earlier
-    one, must not outvote the new.
+    is written for all. ``relied_on`` says which sessions have not expired: an expired word, being the earlier one, must
+    not outvote the new.
     """
     write: list[Chunk] = []
     remove: dict[ChunkName, Chunk] = {}
@@ -138,7 +141,8 @@ def fold(
         neighbours = cells.get(cell_start(chunk.name.first_day, chunk.series.resolution), [])
         final = [other for other in neighbours if not other.name.forming]
         if len(final) + 1 >= FOLD_CHUNKS_MIN:
-            write.append(Chunk(chunk.series, merge([chunk.holding, *(relied_on(other.holding) for other in final)])))
+            alive = [other.holding.select(relied_on(other.holding.coverage)) for other in final]
+            write.append(Chunk(chunk.series, merge([chunk.holding, *alive])))
             remove.update((other.name, other) for other in final)
         else:
             write.append(chunk)
@@ -153,7 +157,7 @@ def fold(
 def _supersedes(new: Chunk, old: Chunk) -> bool:
     """Whether ``new`` has a later word on every session of ``old``, none of which holds a final candle."""
     coverage = old.holding.coverage
-    if (coverage.states == SessionState.FINAL).any():
+    if coverage.final.any():
         return False
     later = new.holding.coverage.observed_at.max() > coverage.observed_at.max()
     return bool(later) and bool(np.isin(coverage.days, new.holding.coverage.days).all())

@@ -65,8 +65,8 @@ def compose(
     current = part.coverage
     if stale:
         # What was forming when the vendor was last heard is no word on the session as it is due now.
-        current = current[(current.states != SessionState.FORMING) | current.valid(now, final_life_seconds)]
-    forming = int(part.coverage.counts[part.coverage.states == SessionState.FORMING].sum())
+        current = current[~current.forming | current.valid(now, final_life_seconds)]
+    forming = int(part.coverage.counts[part.coverage.forming].sum())
     certificate = _certify(need, current, len(candles), forming, calendar, as_of)
     used = [part.coverage] if adjustment is Adjustment.NONE else [own.coverage]
     if adjustment is not Adjustment.NONE and ledger is not own:
@@ -106,7 +106,7 @@ def _on_one_scale(part: Holding, ledger: Coverage, calendar: SessionTable, as_of
     newest = last_due_day(Resolution.DAY, calendar, as_of)
     due = calendar.days[(calendar.days > days[0]) & (calendar.days <= (newest.toordinal() if newest else 0))]
     # A row that was not out when the vendor was last heard is no word on the session.
-    told = ledger.days[(ledger.states != SessionState.FORMING) | (ledger.counts > 0)]
+    told = ledger.days[~ledger.forming | (ledger.counts > 0)]
     holes = due[~np.isin(due, told)]
     if not len(holes):
         return part, True

@@ -8,7 +8,7 @@ in which they arrive does not matter.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ from ohlcache.domain.freshness import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import date
 
     from numpy.typing import NDArray
@@ -41,6 +41,12 @@ class SessionState(IntEnum):
     """The vendor answered after it was final and has no candle; asked again after a day, sooner if it was just over."""
     UNLISTED = 4
     """It lies before the ticker's first candle; not asked again."""
+
+
+# Of the column's type and looked up once: comparing with a member of the enumeration takes several times as long.
+_FINAL = np.uint8(SessionState.FINAL)
+_FORMING = np.uint8(SessionState.FORMING)
+_KNOWN_EMPTY = np.uint8(SessionState.KNOWN_EMPTY)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,12 +70,30 @@ class Coverage:
 
     def columns(self) -> tuple[NDArray[Any], ...]:
         """Return the four columns in the order days, states, observed_at, counts."""
-        return tuple(getattr(self, field.name) for field in fields(self))
+        return self.days, self.states, self.observed_at, self.counts
 
     @classmethod
     def empty(cls) -> Coverage:
         """Return knowledge of nothing."""
         return cls(np.empty(0, np.int32), np.empty(0, np.uint8), np.empty(0, np.int64), np.empty(0, np.int32))
+
+    @property
+    def final(self) -> NDArray[np.bool_]:
+        """Which sessions are FINAL."""
+        found: NDArray[np.bool_] = self.states == _FINAL
+        return found
+
+    @property
+    def forming(self) -> NDArray[np.bool_]:
+        """Which sessions are FORMING."""
+        found: NDArray[np.bool_] = self.states == _FORMING
+        return found
+
+    @property
+    def known_empty(self) -> NDArray[np.bool_]:
+        """Which sessions are KNOWN_EMPTY."""
+        found: NDArray[np.bool_] = self.states == _KNOWN_EMPTY
+        return found
 
     def among(self, days: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Return which of ``days`` (ascending) it speaks of: what ``np.isin`` does, for columns that are sorted."""
@@ -82,12 +106,12 @@ class Coverage:
 
     def expires_at(self, final_life_seconds: float) -> NDArray[np.float64]:
         """Return for each session the instant from which it must be asked again."""
-        if (self.states == SessionState.FINAL).all():
+        if self.final.all():
             settled: NDArray[np.float64] = np.add(self.observed_at, final_life_seconds or math.inf, dtype=np.float64)
             return settled
         lives = np.full(len(self), final_life_seconds or math.inf, np.float64)
-        lives[self.states == SessionState.FORMING] = FORMING_LIFE_SECONDS
-        empty = self.states == SessionState.KNOWN_EMPTY
+        lives[self.forming] = FORMING_LIFE_SECONDS
+        empty = self.known_empty
         if empty.any():
             lives[empty] = known_empty_life_seconds(self.days[empty], self.observed_at[empty])
         expiry: NDArray[np.float64] = self.observed_at + lives
@@ -98,9 +122,9 @@ class Coverage:
 
         A forming session observed "in the future" beyond any honest clock skew is not: its five minutes cannot be told.
         """
-        ahead = (self.observed_at > now + CLOCK_SKEW_SECONDS_MAX) & (self.states == SessionState.FORMING)
-        relied: NDArray[np.bool_] = (self.expires_at(final_life_seconds) > now) & ~ahead
-        return relied
+        relied: NDArray[np.bool_] = self.expires_at(final_life_seconds) > now
+        ahead = self.observed_at > now + CLOCK_SKEW_SECONDS_MAX
+        return relied & ~(ahead & self.forming) if ahead.any() else relied
 
     def foreseen(self, newest_final: date | None) -> NDArray[np.bool_]:
         """Return which sessions are settled although none after ``newest_final`` can be: another clock saw them.
@@ -109,8 +133,8 @@ class Coverage:
         yet, and splits that have not happened.
         """
         last = newest_final.toordinal() if newest_final is not None else 0
-        seen: NDArray[np.bool_] = (self.states != SessionState.FORMING) & (self.days > last)
-        return seen
+        after: NDArray[np.bool_] = self.days > last
+        return after & ~self.forming if after.any() else after
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -145,38 +169,38 @@ class Holding:
 
     def between(self, first_day: int, last_day: int) -> Holding:
         """Return only the sessions from ordinal ``first_day`` through ``last_day``."""
-        low, high = self.coverage.days.searchsorted((first_day, last_day + 1))
+        low, high = self.coverage.days.searchsorted(np.array((first_day, last_day + 1), np.int32)).tolist()
         if high - low == len(self):
             return self
         counts, acted = self.coverage.counts, self.actions.days
         start = int(counts[:low].sum())
-        part = self.candles[start : start + int(counts[low:high].sum())]
-        return Holding(
-            self.coverage[low:high],
+        candles = self.candles[start : start + int(counts[low:high].sum())]
+        if 4 * len(candles) < 3 * len(self.candles):
             # Copied: a view would keep all of the columns in memory for as long as an answer lives.
-            Candles(*(column.copy() for column in part.columns())),
-            self.actions[(acted >= first_day) & (acted <= last_day)],
-        )
+            candles = Candles(*(column.copy() for column in candles.columns()))
+        return Holding(self.coverage[low:high], candles, self.actions[(acted >= first_day) & (acted <= last_day)])
 
     def candle_days(self) -> NDArray[np.int32]:
         """Return the market-date ordinal of every candle."""
         return np.repeat(self.coverage.days, self.coverage.counts)
 
 
-def merge(holdings: Sequence[Holding]) -> Holding:
-    """Return what the holdings know together.
+def merge(holdings: Sequence[Holding], *, counts: Callable[[Coverage], NDArray[np.bool_]] | None = None) -> Holding:
+    """Return what the holdings know together, of the sessions that ``counts`` says yes to.
 
     Where several speak of one session, the earliest FINAL observation wins, so that nothing once final ever changes;
-    without one, the latest observation wins.
+    without one, the latest observation wins. What does not count outvotes nothing.
     """
     holdings = [holding for holding in holdings if len(holding)]
-    if len(holdings) < 2:  # noqa: PLR2004 - nothing to merge
-        return holdings[0] if holdings else Holding.empty()
+    if not holdings:
+        return Holding.empty()
     holdings.sort(key=lambda holding: int(holding.coverage.days[0]))
     if any(earlier.coverage.days[-1] >= later.coverage.days[0] for earlier, later in pairwise(holdings)):
-        holdings = _without_the_outvoted(holdings)
-        return _interleaved(holdings)
-    return _joined(holdings)
+        if counts is not None:
+            return merge([holding.select(counts(holding.coverage)) for holding in holdings])
+        return _interleaved(_without_the_outvoted(holdings))
+    joined = _joined(holdings) if len(holdings) > 1 else holdings[0]
+    return joined.select(counts(joined.coverage)) if counts is not None else joined
 
 
 def _joined(holdings: Sequence[Holding]) -> Holding:
@@ -194,7 +218,7 @@ def _without_the_outvoted(holdings: Sequence[Holding]) -> list[Holding]:
     states = np.concatenate([holding.coverage.states for holding in holdings])
     observed = np.concatenate([holding.coverage.observed_at for holding in holdings])
     counts = np.concatenate([holding.coverage.counts for holding in holdings])
-    final = states == SessionState.FINAL
+    final = states == _FINAL
     # Ties end with the row's content, so that the winner does not depend on the order of arrival.
     order = np.lexsort((-counts, states, np.where(final, observed, -observed), ~final, days))
     first_of_day = np.ones(len(order), bool)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ohlcache.domain.coverage import Holding, SessionState
+from ohlcache.domain.coverage import Holding
 
 REBASED_RATIO = 1e-3
 """A relative move of a close beyond this is a new basis, not a correction of the last digit."""
@@ -17,7 +17,7 @@ REBASED_RATIO = 1e-3
 def rebased(held: Holding, new: Holding) -> Holding:
     """Return what of ``held`` can stand beside ``new``: sessions it does not speak of, if the basis is the same."""
     # What was still forming moves by itself.
-    settled = held.select(held.coverage.states != SessionState.FORMING).candles
+    settled = held.select(~held.coverage.forming).candles
     common, mine, theirs = np.intersect1d(settled.time, new.candles.time, return_indices=True)
     if len(held) and len(new):
         before, after = settled.close[mine], new.candles.close[theirs]

@@ -7,7 +7,7 @@ guess beyond them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -91,11 +91,12 @@ class SessionTable:
     days: Int32s
     opens: Int64s
     closes: Int64s
+    span: Span = field(init=False)
+    """The dates this table can speak about."""
 
-    @property
-    def span(self) -> Span:
-        """The dates this table can speak about."""
-        return Span(date.fromordinal(int(self.days[0])), date.fromordinal(int(self.days[-1])))
+    def __post_init__(self) -> None:
+        span = Span(date.fromordinal(int(self.days[0])), date.fromordinal(int(self.days[-1])))
+        object.__setattr__(self, "span", span)
 
     def between(self, span: Span) -> Sessions:
         """Return the sessions of ``span``; InvalidRequest when it leaves the table.
@@ -109,18 +110,17 @@ class SessionTable:
                 hint=f"Ask within {known}, for example start_date=2024-01-02&end_date=2024-03-28.",
                 field="start_date" if span.start < known.start else "end_date",
             )
-        low = int(np.searchsorted(self.days, span.start.toordinal(), side="left"))
-        high = int(np.searchsorted(self.days, span.end.toordinal(), side="right"))
+        low, high = self._count_before(span.start), self._count_through(span.end)
         return Sessions(self.days[low:high], self.opens[low:high], self.closes[low:high])
 
     def back_from(self, day: date, count: int) -> date:
         """Return the market date of the ``count``-th session back from ``day`` (1: the last on or before it)."""
-        index = int(np.searchsorted(self.days, day.toordinal(), side="right")) - count
+        index = self._count_through(day) - count
         return date.fromordinal(int(self.days[max(index, 0)]))
 
     def last_on_or_before(self, day: date) -> date | None:
         """Return the last session's market date on or before ``day``, or None where the table begins later."""
-        index = int(np.searchsorted(self.days, day.toordinal(), side="right")) - 1
+        index = self._count_through(day) - 1
         return date.fromordinal(int(self.days[index])) if index >= 0 else None
 
     def open_of(self, day: date) -> int | None:
@@ -135,10 +135,17 @@ class SessionTable:
 
     def next_after(self, day: date) -> date | None:
         """Return the first session's market date after ``day``, or None where the table ends."""
-        index = int(np.searchsorted(self.days, day.toordinal(), side="right"))
+        index = self._count_through(day)
         return date.fromordinal(int(self.days[index])) if index < len(self.days) else None
 
     def _index_of(self, day: date) -> int | None:
-        ordinal = day.toordinal()
-        index = int(np.searchsorted(self.days, ordinal))
-        return index if index < len(self.days) and self.days[index] == ordinal else None
+        index = self._count_before(day)
+        return index if index < len(self.days) and self.days[index] == day.toordinal() else None
+
+    # What is looked for has the column's type: for any other, numpy would convert all of the column first.
+
+    def _count_before(self, day: date) -> int:
+        return int(self.days.searchsorted(np.int32(day.toordinal())))
+
+    def _count_through(self, day: date) -> int:
+        return int(self.days.searchsorted(np.int32(day.toordinal()), "right"))

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from ohlcache.domain.chunks import Chunk, cut, fold
-from ohlcache.domain.coverage import Holding, SessionState, merge
+from ohlcache.domain.coverage import Holding, merge
 from ohlcache.domain.errors import OhlcacheError, StoreError, VendorError
 from ohlcache.domain.freshness import CLOCK_SKEW_SECONDS_MAX, last_final_day
 from ohlcache.domain.plan import plan, reach_of
@@ -33,6 +33,9 @@ from ohlcache.service.single_flight import SingleFlight
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import date
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from ohlcache.domain.coverage import Coverage
     from ohlcache.domain.plan import Need
@@ -114,14 +117,17 @@ class Coverer:
                 break
             fetched = await asyncio.shield(flight.task)
             self.telemetry.count(Metric.SHARED_FETCHES, scope="process")
-            known = self._beside(known, self._reliance(need)(fetched.holding), need, vendor)
+            heard = merge([fetched.holding], counts=self._reliance(need))
+            known = self._beside(known, heard, need, vendor)
             believed = believed and fetched.believed
         return Covered(known, calls, calls > 0, believed)
 
     async def held(self, need: Need, *, expired: bool = False) -> Holding:
         """Return what the store holds of the need, what has expired included where ``expired``."""
         found = await self._read(need, need.span)
-        return merge([self._known(chunk.holding, need) for chunk in found.chunks]) if expired else found.valid
+        if not expired:
+            return found.valid
+        return merge([chunk.holding for chunk in found.chunks], counts=self._known(need))
 
     async def stored(self, need: Need) -> Coverage:
         """Return what the store can be relied on for; StoreError when it cannot say, which is no missing session."""
@@ -188,10 +194,10 @@ class Coverer:
         if pre_adjusted:
             spans = plan(need, Holding.empty().coverage, self.calendar, as_of, limit)
         coverage = held.valid.coverage
-        traded = coverage.days[coverage.states == SessionState.FINAL]
+        traded = coverage.days[coverage.final]
         listed_before = bool(len(traded)) and int(traded[0]) < min(spans).start.toordinal()
         past = merge([chunk.holding for chunk in held.chunks]).coverage
-        empty_before = past.days[past.states == SessionState.KNOWN_EMPTY]
+        empty_before = past.days[past.known_empty]
         fetched = await self._fetcher.fetch(vendor, need.series, spans, Before(listed_before, empty_before, traded))
         if self._epochs.get(need.series.ticker, 0) == epoch:
             written = await self._write(need, fetched.kept, held.chunks, replace=pre_adjusted)
@@ -282,21 +288,16 @@ class Coverer:
 
     async def _read(self, need: Need, span: Span, *, strongly: bool = False) -> _Held:
         chunks = await self.store.read(need.series, span, strongly=strongly) or ()
-        relied_on = self._reliance(need)
-        return _Held(chunks, merge([relied_on(chunk.holding) for chunk in chunks]))
+        return _Held(chunks, merge([chunk.holding for chunk in chunks], counts=self._reliance(need)))
 
-    def _reliance(self, need: Need) -> Callable[[Holding], Holding]:
-        """Return what selects from a holding what can be relied on now."""
+    def _reliance(self, need: Need) -> Callable[[Coverage], NDArray[np.bool_]]:
+        """Return what tells which sessions of a coverage can be relied on now."""
         now, newest = self.clock.now(), self._newest_final(need)
+        return lambda coverage: coverage.valid(now, self.final_life_seconds) & ~coverage.foreseen(newest)
 
-        def relied_on(holding: Holding) -> Holding:
-            coverage = holding.coverage
-            return holding.select(coverage.valid(now, self.final_life_seconds) & ~coverage.foreseen(newest))
-
-        return relied_on
-
-    def _known(self, holding: Holding, need: Need) -> Holding:
-        return holding.select(~holding.coverage.foreseen(self._newest_final(need)))
+    def _known(self, need: Need) -> Callable[[Coverage], NDArray[np.bool_]]:
+        newest = self._newest_final(need)
+        return lambda coverage: ~coverage.foreseen(newest)
 
     def _newest_final(self, need: Need) -> date | None:
         """Return the newest session that is final by any honest clock: ours may be as slow as another is fast."""
