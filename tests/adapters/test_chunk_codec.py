@@ -223,7 +223,8 @@ def test_bytes_left_over_are_noticed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "said"), [(b"XX\x01", "not a chunk"), (b"OC\x02", "version 2"), (b"OC\x00", "version 0")]
+    ("start", "said"),
+    [(b"XX\x01", "not a chunk"), (b"OC\x01", "version 1"), (b"OC\x03", "version 3"), (b"OC\x00", "version 0")],
 )
 def test_another_format_is_told_by_name(start: bytes, said: str) -> None:
     """A wrong magic or an unknown version is an error that says so."""

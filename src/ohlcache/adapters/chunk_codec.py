@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     Float64s = NDArray[np.float64]
 
 MAGIC = b"OC"
-VERSION = 1
+VERSION = 2
 
 _ENVELOPE = struct.Struct("<2sBBII")
 _HEAD = struct.Struct("<IIIIIBB")
@@ -74,10 +74,10 @@ class _Head(NamedTuple):
         """How many columns that are not empty follow."""
         return (
             5 * bool(self.sessions)
-            + 6 * bool(self.candles)
+            + 3 * bool(self.candles)
             + 2 * bool(self.fine)
             + 2 * bool(self.bits)
-            + (4 * bool(self.actions))
+            + bool(self.actions)
         )
 
 
@@ -101,15 +101,13 @@ def encode(chunk: Chunk) -> bytes:
     starts, steps = _times_to_grid(candles.time, coverage, chunk.series.resolution.seconds)
     writer.put(starts)
     writer.put(steps)
-    for column in _price_rows(candles).view(np.int64) if ticks is None else _shape(ticks.values):
-        writer.put(column)
+    prices = _price_rows(candles).view(np.int64) if ticks is None else _shape(ticks.values)
+    writer.put(prices.reshape(-1))
     writer.put(candles.volume)
     if ticks is not None:
         for column in (ticks.fine_at, ticks.fine_rest, ticks.bits_at, ticks.bits):
             writer.put(column)
-    writer.put(actions.days.astype(np.int64))
-    for column in (actions.dividends, actions.splits, actions.closes):
-        writer.put(column.view(np.int64))
+    writer.put_whole(_action_rows(actions).reshape(-1))
     frame, beside = writer.finish(_HEAD.pack(*head))
     series = str(chunk.series).encode()
     body = bytes.fromhex(chunk.name.digest) + series + frame + beside
@@ -155,14 +153,16 @@ def _decoded(series: Series, payload: bytes) -> tuple[str, Holding]:
     head = _Head(*_HEAD.unpack(reader.head))
     reader.expect(head.columns)
     days, states, observed_at, counts, starts = [reader.take(head.sessions) for _ in range(5)]
-    steps, *prices, volume = [reader.take(head.candles) for _ in range(6)]
+    steps = reader.take(head.candles)
+    prices = reader.take(4 * head.candles).reshape(4, head.candles)
+    volume = reader.take(head.candles)
     time = _times_from_grid(days, counts, starts, steps, series.resolution.seconds)
     if head.digits == _BITS_NOT_TICKS:
-        floats = np.stack(prices).view(np.float64)
+        floats = prices.view(np.float64)
     else:
         exceptions = [reader.take(length) for length in (head.fine, head.fine, head.bits, head.bits)]
-        floats = from_ticks(Ticks(head.digits, _unshape(*prices), head.fine_digits, *exceptions))
-    action_days, *action_bits = [reader.take(head.actions) for _ in range(4)]
+        floats = from_ticks(Ticks(head.digits, _unshape(prices), head.fine_digits, *exceptions))
+    action_days, *action_bits = reader.take(4 * head.actions).reshape(4, head.actions)
     reader.finish()
     return digest, Holding(
         Coverage(days.astype(np.int32), states.astype(np.uint8), observed_at, counts.astype(np.int32)),
@@ -187,18 +187,24 @@ def _price_rows(candles: Candles) -> Float64s:
     return rows
 
 
-def _shape(ticks: Int64s) -> list[Int64s]:
+def _action_rows(actions: Actions) -> Int64s:
+    floats = (actions.dividends, actions.splits, actions.closes)
+    return np.stack([actions.days.astype(np.int64), *(column.view(np.int64) for column in floats)])
+
+
+def _shape(ticks: Int64s) -> Int64s:
     """Return a candle's ticks as what is small about them: gap, body, upper and lower wick."""
     opened, high, low, closed = ticks
-    gap = opened.copy()
-    gap[1:] -= closed[:-1]
-    return [gap, closed - opened, high - np.maximum(opened, closed), np.minimum(opened, closed) - low]
+    shape = np.stack([opened, closed - opened, high - np.maximum(opened, closed), np.minimum(opened, closed) - low])
+    shape[0, 1:] -= closed[:-1]
+    return shape
 
 
-def _unshape(gap: Int64s, body: Int64s, upper: Int64s, lower: Int64s) -> Int64s:
-    ticks = np.empty((4, len(gap)), np.int64)
+def _unshape(shape: Int64s) -> Int64s:
+    gap, body, upper, lower = shape
+    ticks = np.empty_like(shape)
     opened, high, low, closed = ticks
-    np.cumsum(gap + body, out=closed)
+    (gap + body).cumsum(out=closed)
     np.subtract(closed, body, out=opened)
     np.add(np.maximum(opened, closed), upper, out=high)
     np.subtract(np.minimum(opened, closed), lower, out=low)
@@ -226,6 +232,8 @@ def _times_from_grid(days: Int64s, counts: Int64s, starts: Int64s, steps: Int64s
     on_the_grid = not steps.any()
     each = len(steps) // len(days) if len(days) else 0
     if on_the_grid and (counts == each).all():  # the usual case: full sessions, or daily
+        if each == 1:
+            return starts
         grid: Int64s = starts[:, np.newaxis] + np.arange(0, each * step_seconds, step_seconds)
         return grid.reshape(-1)
     if (counts < 0).any() or int(counts.sum()) != len(steps):

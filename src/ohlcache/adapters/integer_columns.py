@@ -4,11 +4,12 @@ A column of N 64-bit integers is first turned into small non-negative ones by th
 
 * PLAIN: ``value = base + scale * stored`` (base the smallest value, scale the greatest common divisor above it);
 * SIGNED: ``stored`` is the zigzag of each value, the first one apart in ``base``;
-* DELTA: ``stored`` is the zigzag of each value's difference from the one before, the first value in ``base``.
+* DELTA: ``stored`` is the zigzag of each value's difference from the one before, the first value in ``base``;
+* WHOLE: the values are their eight bytes, one after the other, packed; for a few values, where planes are not worth it.
 
-The stored integers are split into planes: all lowest bytes, then all second bytes and so on, up to the last that is not
-zero. Planes that zstd can shrink share one frame; noise (the low bytes of volumes) goes beside it as it is, so that
-it does not spoil the frame's code table. All arithmetic wraps at 64 bits, so every int64 survives.
+Otherwise the stored integers are split into planes: all lowest bytes, then all second bytes and so on, up to the last
+that is not zero. Planes that zstd can shrink share one frame; noise (the low bytes of volumes) goes beside it as it
+is, so that it does not spoil the frame's code table. All arithmetic wraps at 64 bits, so every int64 survives.
 
 Descriptors (``<BBqI``: form << 4 | planes, mask of planes that are not packed, base, scale) open the frame, one per
 column, followed by the packed planes in order.
@@ -42,6 +43,7 @@ _NO_VALUES = np.empty(0, np.int64)
 _UNZIGZAG_BYTE = np.array([stored >> 1 ^ -(stored & 1) for stored in range(256)], np.int64)
 _PLANES_MAX = 8
 _WIDTHS = (1, 1, 2, 4, 4, 8, 8, 8, 8)
+_TYPES = tuple(np.dtype(f"<u{width}") for width in _WIDTHS)
 
 
 class Form(IntEnum):
@@ -50,6 +52,11 @@ class Form(IntEnum):
     PLAIN = 0
     SIGNED = 1
     DELTA = 2
+    WHOLE = 3
+
+
+# Plain numbers: comparing with a member of the enumeration takes several times as long.
+_PLAIN, _SIGNED, _WHOLE = int(Form.PLAIN), int(Form.SIGNED), int(Form.WHOLE)
 
 
 class _Formed(NamedTuple):
@@ -92,6 +99,12 @@ class ColumnWriter:
                 mask |= 1 << index
         self._descriptors.append(_DESCRIPTOR.pack(form << 4 | len(planes), mask, base, scale))
 
+    def put_whole(self, values: Int64s) -> None:
+        """Add one column of a few values that have little in common; an empty one leaves no trace."""
+        if len(values):
+            self._packed.append(values.astype("<i8", copy=False).tobytes())
+            self._descriptors.append(_DESCRIPTOR.pack(Form.WHOLE << 4, 0, 0, 1))
+
     def finish(self, head: bytes) -> tuple[bytes, bytes]:
         """Return the frame, which begins with ``head``, and the bytes to keep beside it."""
         return _zstd.compress(b"".join([head, *self._descriptors, *self._packed])), b"".join(self._beside)
@@ -122,7 +135,7 @@ class ColumnReader:
         form_and_planes, mask, base, scale = _DESCRIPTOR.unpack_from(self._content, self._descriptor_at)
         self._descriptor_at += _DESCRIPTOR.size
         planes, form = form_and_planes & 15, form_and_planes >> 4
-        if form == Form.PLAIN:
+        if form == _PLAIN:
             if not planes:
                 constant = np.empty(length, np.int64)
                 constant.fill(base)
@@ -133,26 +146,36 @@ class ColumnReader:
             if base:
                 values += np.uint64(base % _WRAP)
             return values.view(np.int64)
-        if form > Form.DELTA:
+        if form == _WHOLE:
+            whole = np.frombuffer(self._content, "<i8", length, self._packed_at)
+            self._packed_at += whole.nbytes
+            return whole.astype(np.int64)
+        if form > _WHOLE:
             raise ValueError(f"no column has form {form}")
         signed = _unzigzag(self._stored(length, planes, mask))
         signed[0] = base
-        return signed if form == Form.SIGNED else signed.cumsum()
+        return signed if form == _SIGNED else signed.cumsum()
 
     def _stored(self, length: int, planes: int, mask: int) -> Unsigned:
         """Return the stored integers in the narrowest type that holds them: arithmetic on it is fastest."""
         if planes > _PLANES_MAX:
             raise ValueError(f"no column has {planes} planes")
+        if planes == 1:
+            return self._plane(length, mask)
         width = _WIDTHS[planes]
         cells = (np.empty if planes == width else np.zeros)((length, width), np.uint8)
         for index in range(planes):
-            if mask >> index & 1:
-                cells[:, index] = np.frombuffer(self._beside, np.uint8, length, self._beside_at)
-                self._beside_at += length
-            else:
-                cells[:, index] = np.frombuffer(self._content, np.uint8, length, self._packed_at)
-                self._packed_at += length
-        return cells.view(f"<u{width}").reshape(length)
+            cells[:, index] = self._plane(length, mask >> index)
+        return cells.view(_TYPES[planes]).reshape(length)
+
+    def _plane(self, length: int, mask: int) -> NDArray[np.uint8]:
+        if mask & 1:
+            plane = np.frombuffer(self._beside, np.uint8, length, self._beside_at)
+            self._beside_at += length
+        else:
+            plane = np.frombuffer(self._content, np.uint8, length, self._packed_at)
+            self._packed_at += length
+        return plane
 
     def finish(self) -> None:
         """Raise ValueError unless everything was taken."""

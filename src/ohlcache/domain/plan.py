@@ -56,7 +56,7 @@ def due_sessions(need: Need, calendar: SessionTable, as_of: float) -> Sessions:
     """Return the sessions of the need that are due at ``as_of``."""
     sessions = calendar.between(need.span)
     newest = last_due_day(need.series.resolution, calendar, as_of)
-    return sessions[sessions.days <= (newest.toordinal() if newest else 0)]
+    return sessions[: int(sessions.days.searchsorted(np.int32(newest.toordinal() if newest else 0), "right"))]
 
 
 def missing_days(sessions: Sessions, coverage: Coverage) -> NDArray[np.int32]:

@@ -290,11 +290,13 @@ class ReadThrough:
     async def _cover(self, request: CandleRequest, vendor: CandleVendor, adjustment: Adjustment) -> list[Covered]:
         as_of = market_now(vendor, self.clock.now())
         needs = needs_of(request, vendor.name, adjustment, self.calendar, as_of)
-        locks = [replace(request, resolution=need.series.resolution).lock_key for need in needs]
-        outcomes = await asyncio.gather(
-            *(self._coverer.cover(need, vendor, lock) for need, lock in zip(needs, locks, strict=True)),
-            return_exceptions=True,
-        )
+        work = [
+            self._coverer.cover(need, vendor, replace(request, resolution=need.series.resolution).lock_key)
+            for need in needs
+        ]
+        if len(work) == 1:
+            return [await work[0]]  # without the cost of a task
+        outcomes = await asyncio.gather(*work, return_exceptions=True)
         failures = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
         if failures:
             # A failure that ends the request goes first: a refused ledger is not asked for again on another way.
