@@ -13,7 +13,8 @@ of the ticks), then columns as ``integer_columns`` describes:
   open less the previous close, close less open, high above both, low below both, in ticks; volume;
 * exceptions to the ticks (``decimal_prices``), and the actions with their floats' bits.
 
-Prices that are no decimals are four columns of float64 bits instead of ticks.
+The four columns of prices are one, end to end, and so are those of the actions. Prices that are no decimals are float64
+bits instead of ticks. In layout 1, which is still read, each of these columns stood for itself.
 
 A payload proves itself by the CRC, and that it is the chunk that its key names by the digest it was written with. The
 digest is not computed anew on reading: over a year of minutes that would take longer than all the rest.
@@ -29,7 +30,7 @@ import numpy as np
 import zstandard
 
 from ohlcache.adapters.decimal_prices import Ticks, from_ticks, to_ticks
-from ohlcache.adapters.integer_columns import ColumnReader, ColumnWriter
+from ohlcache.adapters.integer_columns import ColumnReader, ColumnWriter, Form
 from ohlcache.domain.adjustment import Actions
 from ohlcache.domain.candles import Candles
 from ohlcache.domain.chunks import DIGEST_BYTES, Chunk
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 
 MAGIC = b"OC"
 VERSION = 2
+_VERSION_WITH_COLUMNS_APART = 1
 
 _ENVELOPE = struct.Struct("<2sBBII")
 _HEAD = struct.Struct("<IIIIIBB")
@@ -69,15 +71,14 @@ class _Head(NamedTuple):
     digits: int
     fine_digits: int
 
-    @property
-    def columns(self) -> int:
-        """How many columns that are not empty follow."""
+    def columns(self, *, apart: bool) -> int:
+        """Return how many columns that are not empty follow; ``apart``: as layout 1 has them."""
         return (
             5 * bool(self.sessions)
-            + 3 * bool(self.candles)
+            + (6 if apart else 3) * bool(self.candles)
             + 2 * bool(self.fine)
             + 2 * bool(self.bits)
-            + bool(self.actions)
+            + (4 if apart else 1) * bool(self.actions)
         )
 
 
@@ -96,18 +97,22 @@ def encode(chunk: Chunk) -> bytes:
         fine_digits=0 if ticks is None else ticks.fine_digits,
     )
     writer = ColumnWriter()
-    for column in coverage.columns():
-        writer.put(column.astype(np.int64))
+    for column, form in zip(coverage.columns(), (Form.DELTA, Form.PLAIN, Form.DELTA, Form.PLAIN), strict=True):
+        writer.put(column.astype(np.int64), form)
     starts, steps = _times_to_grid(candles.time, coverage, chunk.series.resolution.seconds)
     writer.put(starts)
     writer.put(steps)
-    prices = _price_rows(candles).view(np.int64) if ticks is None else _shape(ticks.values)
-    writer.put(prices.reshape(-1))
+    if ticks is None:
+        writer.put(_price_rows(candles).view(np.int64).reshape(-1))
+    else:
+        writer.put(_shape(ticks.values).reshape(-1), Form.SIGNED)
     writer.put(candles.volume)
     if ticks is not None:
-        for column in (ticks.fine_at, ticks.fine_rest, ticks.bits_at, ticks.bits):
-            writer.put(column)
-    writer.put_whole(_action_rows(actions).reshape(-1))
+        writer.put(ticks.fine_at, Form.DELTA)
+        writer.put(ticks.fine_rest)
+        writer.put(ticks.bits_at, Form.DELTA)
+        writer.put(ticks.bits)
+    writer.put(_action_rows(actions).reshape(-1), Form.WHOLE)
     frame, beside = writer.finish(_HEAD.pack(*head))
     series = str(chunk.series).encode()
     body = bytes.fromhex(chunk.name.digest) + series + frame + beside
@@ -138,7 +143,7 @@ def _decoded(series: Series, payload: bytes) -> tuple[str, Holding]:
     magic, version, series_bytes, checksum, frame_bytes = _ENVELOPE.unpack_from(payload)
     if magic != MAGIC:
         raise ValueError("it is not a chunk")
-    if version != VERSION:
+    if version not in {VERSION, _VERSION_WITH_COLUMNS_APART}:
         raise ValueError(f"its layout is version {version}, this program knows {VERSION}")
     if zlib.crc32(memoryview(payload)[_ENVELOPE.size :], frame_bytes) != checksum:
         raise ValueError("its checksum is wrong")
@@ -151,10 +156,11 @@ def _decoded(series: Series, payload: bytes) -> tuple[str, Holding]:
     beside_at = frame_at + frame_bytes
     reader = ColumnReader(payload[frame_at:beside_at], payload[beside_at:], head_bytes=_HEAD.size)
     head = _Head(*_HEAD.unpack(reader.head))
-    reader.expect(head.columns)
+    apart = version == _VERSION_WITH_COLUMNS_APART
+    reader.expect(head.columns(apart=apart))
     days, states, observed_at, counts, starts = [reader.take(head.sessions) for _ in range(5)]
     steps = reader.take(head.candles)
-    prices = reader.take(4 * head.candles).reshape(4, head.candles)
+    prices = _four(reader, head.candles, apart=apart)
     volume = reader.take(head.candles)
     time = _times_from_grid(days, counts, starts, steps, series.resolution.seconds)
     if head.digits == _BITS_NOT_TICKS:
@@ -162,13 +168,20 @@ def _decoded(series: Series, payload: bytes) -> tuple[str, Holding]:
     else:
         exceptions = [reader.take(length) for length in (head.fine, head.fine, head.bits, head.bits)]
         floats = from_ticks(Ticks(head.digits, _unshape(prices), head.fine_digits, *exceptions))
-    action_days, *action_bits = reader.take(4 * head.actions).reshape(4, head.actions)
+    action_days, *action_bits = _four(reader, head.actions, apart=apart)
     reader.finish()
     return digest, Holding(
         Coverage(days.astype(np.int32), states.astype(np.uint8), observed_at, counts.astype(np.int32)),
         Candles(time, floats[0], floats[1], floats[2], floats[3], volume),
         Actions(action_days.astype(np.int32), *(column.view(np.float64) for column in action_bits)),
     )
+
+
+def _four(reader: ColumnReader, length: int, *, apart: bool) -> Int64s:
+    """Return the next four columns of ``length``, which are one unless they stand ``apart``."""
+    if apart:
+        return np.stack([reader.take(length) for _ in range(4)])
+    return reader.take(4 * length).reshape(4, length)
 
 
 def _assert_types(holding: Holding) -> None:

@@ -1,6 +1,6 @@
 """Columns of integers as few bytes: one transform, then byte planes, each packed or as it is.
 
-A column of N 64-bit integers is first turned into small non-negative ones by the form that costs least:
+A column of N 64-bit integers is first turned into small non-negative ones, in the form that its writer chose for it:
 
 * PLAIN: ``value = base + scale * stored`` (base the smallest value, scale the greatest common divisor above it);
 * SIGNED: ``stored`` is the zigzag of each value, the first one apart in ``base``;
@@ -85,11 +85,15 @@ class ColumnWriter:
         self._packed: list[bytes] = []
         self._beside: list[bytes] = []
 
-    def put(self, values: Int64s) -> None:
-        """Add one column; an empty one leaves no trace."""
+    def put(self, values: Int64s, form: Form = Form.PLAIN) -> None:
+        """Add one column; an empty one leaves no trace, and a constant one is PLAIN whatever is asked."""
         if not len(values):
             return
-        form, base, scale, planes = _cheapest(values)
+        if form is Form.WHOLE:
+            self._packed.append(values.astype("<i8", copy=False).tobytes())
+            self._descriptors.append(_DESCRIPTOR.pack(Form.WHOLE << 4, 0, 0, 1))
+            return
+        form, base, scale, planes = _formed(values, form)
         mask = 0
         for index, plane in enumerate(planes):
             if len(_zstd.compress(plane)) < PLANE_KEPT_RATIO * len(plane):
@@ -98,12 +102,6 @@ class ColumnWriter:
                 self._beside.append(plane)
                 mask |= 1 << index
         self._descriptors.append(_DESCRIPTOR.pack(form << 4 | len(planes), mask, base, scale))
-
-    def put_whole(self, values: Int64s) -> None:
-        """Add one column of a few values that have little in common; an empty one leaves no trace."""
-        if len(values):
-            self._packed.append(values.astype("<i8", copy=False).tobytes())
-            self._descriptors.append(_DESCRIPTOR.pack(Form.WHOLE << 4, 0, 0, 1))
 
     def finish(self, head: bytes) -> tuple[bytes, bytes]:
         """Return the frame, which begins with ``head``, and the bytes to keep beside it."""
@@ -183,13 +181,12 @@ class ColumnReader:
             raise ValueError("bytes are left over")
 
 
-def _cheapest(values: Int64s) -> _Formed:
-    plain = _plain(values)
-    if not plain.planes:
-        return plain
-    signed = _first_apart(Form.SIGNED, values, values)
-    delta = _first_apart(Form.DELTA, values, np.diff(values, prepend=values[:1]))
-    return min((plain, signed, delta), key=lambda formed: sum(_entropy_bytes(plane) for plane in formed.planes))
+def _formed(values: Int64s, form: Form) -> _Formed:
+    if form is Form.PLAIN or (values == values[0]).all():
+        return _plain(values)
+    small = np.diff(values, prepend=values[:1]) if form is Form.DELTA else values.copy()
+    small[0] = 0
+    return _Formed(form, int(values[0]), 1, _planes(_zigzag(small)))
 
 
 def _plain(values: Int64s) -> _Formed:
@@ -199,12 +196,6 @@ def _plain(values: Int64s) -> _Formed:
     if not 1 < scale <= _SCALE_MAX:
         scale = 1
     return _Formed(Form.PLAIN, base, scale, _planes(above // np.uint64(scale) if scale > 1 else above))
-
-
-def _first_apart(form: Form, values: Int64s, small: Int64s) -> _Formed:
-    small = small.copy()
-    small[0] = 0
-    return _Formed(form, int(values[0]), 1, _planes(_zigzag(small)))
 
 
 def _zigzag(values: Int64s) -> UInt64s:
@@ -223,10 +214,3 @@ def _planes(stored: UInt64s) -> list[bytes]:
     count = (int(stored.max()).bit_length() + 7) // 8
     cells = stored.astype("<u8", copy=False).view(np.uint8).reshape(len(stored), 8)
     return [cells[:, index].tobytes() for index in range(count)]
-
-
-def _entropy_bytes(plane: bytes) -> float:
-    """Return the order-0 entropy of a plane: what a good code without context would take."""
-    counts = np.bincount(np.frombuffer(plane, np.uint8))
-    counts = counts[counts > 0]
-    return float(len(plane) * np.log2(len(plane)) - (counts * np.log2(counts)).sum()) / 8

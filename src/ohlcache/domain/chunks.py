@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ohlcache.domain.coverage import Holding, merge
+from ohlcache.domain.request import months_before
 from ohlcache.domain.resolution import Resolution
 
 if TYPE_CHECKING:
@@ -109,15 +110,14 @@ def cell_start(day: date, resolution: Resolution) -> date:
 def cut(series: Series, holding: Holding) -> list[Chunk]:
     """Return ``holding`` as chunks: one per cell for what is settled, and one for what is still forming."""
     chunks = []
-    starts = np.array(
-        [cell_start(date.fromordinal(int(day)), series.resolution).toordinal() for day in holding.coverage.days]
-    )
-    forming = holding.coverage.forming
-    for start in np.unique(starts):
-        for mark in (False, True):
-            keep = (starts == start) & (forming == mark)
-            if keep.any():
-                chunks.append(Chunk(series, holding.select(keep)))
+    first, days = 0, holding.coverage.days
+    while first < len(days):
+        start = cell_start(date.fromordinal(int(days[first])), series.resolution)
+        end = months_before(start, -_CELL_MONTHS[series.resolution]).toordinal() - 1
+        cell = holding.between(start.toordinal(), end)
+        forming = cell.coverage.forming
+        chunks += [Chunk(series, cell.select(kept)) for kept in (~forming, forming) if kept.any()]
+        first += len(cell)
     return chunks
 
 
