@@ -184,7 +184,7 @@ def test_every_variable_is_a_setting() -> None:
         for choice in getattr(field.validation_alias, "choices", [])
     }
     variables = RESOURCES["Function"]["Properties"]["Environment"]["Variables"]
-    assert set(variables) - names == {"POWERTOOLS_SERVICE_NAME"}
+    assert set(variables) - names == {"POWERTOOLS_SERVICE_NAME", "OPENBLAS_NUM_THREADS"}
     for name in ("OHLCACHE_API_KEYS", "TIINGO_API_KEY", "FINNHUB_API_KEY"):
         assert f'"{REFERENCE_PREFIX}${{' in json.dumps(variables[name])
 
