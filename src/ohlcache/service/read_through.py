@@ -17,7 +17,6 @@ from ohlcache.domain.composition import SourceFacts, compose
 from ohlcache.domain.coverage import Holding
 from ohlcache.domain.errors import (
     IncompleteData,
-    InvalidRequest,
     NotEntitled,
     OhlcacheError,
     VendorError,
@@ -35,6 +34,7 @@ from ohlcache.domain.ticker import normalise_ticker
 from ohlcache.ports import Level, Metric
 from ohlcache.service.covering import Covered, Coverer
 from ohlcache.service.fetching import market_now
+from ohlcache.service.offers import adjustment_of, serves
 from ohlcache.service.reports import (
     Backfilled,
     CacheStatus,
@@ -172,7 +172,7 @@ class ReadThrough:
         """Fetch what is missing of ``span``, and of the ledger that its adjustment needs; keep nothing in memory."""
         vendor = self._vendors[0]
         request = CandleRequest(normalise_ticker(ticker), resolution, "custom", span)
-        covered = await self._cover(request, vendor, _adjustment_of(request, vendor))
+        covered = await self._cover(request, vendor, adjustment_of(vendor, request))
         own = covered[0].holding.between(span.start.toordinal(), span.end.toordinal())
         return Backfilled(request.ticker, sum(part.calls for part in covered), len(own), len(own.candles))
 
@@ -254,7 +254,7 @@ class ReadThrough:
             failure: VendorError = exc
         self.telemetry.log(Level.WARNING, "source failed", source=source.name, ticker=request.ticker, code=failure.code)
         for vendor in others:
-            if not _serves(vendor, request):
+            if not serves(vendor, request):
                 continue
             try:
                 other = await self._from(vendor, request)
@@ -271,7 +271,7 @@ class ReadThrough:
         return served
 
     async def _from(self, vendor: CandleVendor, request: CandleRequest) -> Served:
-        adjustment = _adjustment_of(request, vendor)
+        adjustment = adjustment_of(vendor, request)
         # Complete as of when it was asked: a session may become due while the vendor answers.
         as_of = market_now(vendor, self.clock.now())
         covered = await self._cover(request, vendor, adjustment)
@@ -307,9 +307,9 @@ class ReadThrough:
         self, vendor: CandleVendor, request: CandleRequest, *, partial: bool = False
     ) -> Served | None:
         """Return what the store has if only the newest sessions are missing; with ``partial``, whatever it has."""
-        if not _serves(vendor, request):
+        if not serves(vendor, request):
             return None
-        adjustment = _adjustment_of(request, vendor)
+        adjustment = adjustment_of(vendor, request)
         needs = needs_of(request, vendor.name, adjustment, self.calendar, as_of := market_now(vendor, self.clock.now()))
         held = [await self._coverer.held(need, expired=not partial) for need in needs]
         firsts = [
@@ -381,22 +381,3 @@ class ReadThrough:
 def memory_key(request: CandleRequest) -> Hashable:
     """Return what the memory tier keeps the answer to ``request`` under."""
     return (request.cache_key, request.adjustment, request.partial)
-
-
-def _serves(vendor: CandleVendor, request: CandleRequest) -> bool:
-    offered = vendor.traits.adjustments.get(request.resolution, ())
-    return bool(offered) and (request.adjustment is None or request.adjustment in offered)
-
-
-def _adjustment_of(request: CandleRequest, vendor: CandleVendor) -> Adjustment:
-    """Return the adjustment to apply; InvalidRequest where the source cannot give what was asked for."""
-    offered = vendor.traits.adjustments[request.resolution]
-    if request.adjustment is None:
-        return offered[0]
-    if request.adjustment not in offered:
-        raise InvalidRequest(
-            f"{vendor.name} cannot give resolution {request.resolution} with adjust={request.adjustment}.",
-            hint=f"Use adjust={offered[0]}" + (f" or one of {', '.join(offered[1:])}." if offered[1:] else "."),
-            field="adjust",
-        )
-    return request.adjustment
