@@ -26,7 +26,7 @@ CAPACITIES = (200, 1000)
 SEED = 7
 POINT = 0.01
 COST_ROUNDS = 5
-OURS, PLAIN = "SLRU (ours)", "LRU"
+OURS, PLAIN = "S3-FIFO (ours)", "LRU"
 
 
 def run() -> list[Row]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -84,61 +84,32 @@ class Lru:
             self._entries.popitem(last=False)
 
 
-class S3Fifo:
-    """S3-FIFO (Yang et al., SOSP 2023): a small queue, a main queue and a ghost queue, two bits of frequency."""
+class Slru:
+    """Segmented LRU: a second hit protects; the protected four fifths give their oldest back to the rest."""
 
     def __init__(self, capacity: int) -> None:
-        self._small_max = max(capacity // 10, 1)
-        self._main_max = max(capacity - self._small_max, 1)
-        self._entries: dict[Key, list[int]] = {}
-        self._small: deque[Key] = deque()
-        self._main: deque[Key] = deque()
-        self._ghosts: OrderedDict[Key, None] = OrderedDict()
         self._capacity = capacity
+        self._protected_max = max(capacity * 4 // 5, 1)
+        self._probation: OrderedDict[Key, Answer] = OrderedDict()
+        self._protected: OrderedDict[Key, Answer] = OrderedDict()
 
     def get(self, key: Key) -> object | None:
-        found = self._entries.get(key)
-        if found is None:
-            return None
-        if found[0] < 3:
-            found[0] += 1
-        return ANSWER
+        found = self._protected.get(key)
+        if found is not None:
+            self._protected.move_to_end(key)
+            return found
+        found = self._probation.pop(key, None)
+        if found is not None:
+            self._protected[key] = found
+            if len(self._protected) > self._protected_max:
+                demoted, answer = self._protected.popitem(last=False)
+                self._probation[demoted] = answer
+        return found
 
     def put(self, key: Key) -> None:
-        while len(self._entries) >= self._capacity:
-            self._evict()
-        self._entries[key] = [0]
-        if key in self._ghosts:
-            del self._ghosts[key]
-            self._main.append(key)
-        else:
-            self._small.append(key)
-
-    def _evict(self) -> None:
-        if len(self._small) >= self._small_max or not self._main:
-            key = self._small.popleft()
-            if self._entries[key][0] > 1:
-                self._entries[key][0] = 0
-                self._main.append(key)
-                if len(self._main) > self._main_max:
-                    self._evict_from_main()
-            else:
-                del self._entries[key]
-                self._ghosts[key] = None
-                if len(self._ghosts) > self._main_max:
-                    self._ghosts.popitem(last=False)
-        else:
-            self._evict_from_main()
-
-    def _evict_from_main(self) -> None:
-        while True:
-            key = self._main.popleft()
-            entry = self._entries[key]
-            if not entry[0]:
-                del self._entries[key]
-                return
-            entry[0] -= 1
-            self._main.append(key)
+        self._probation[key] = ANSWER
+        if len(self._probation) + len(self._protected) > self._capacity:
+            self._probation.popitem(last=False)
 
 
 class CacheboxLru:
@@ -184,10 +155,10 @@ class Moka:
 
 
 POLICIES: dict[str, Callable[[int], Policy]] = {
-    "SLRU (ours)": Ours,
+    "S3-FIFO (ours)": Ours,
+    "SLRU": Slru,
     "LRU": Lru,
     "LRU (cachebox)": CacheboxLru,
-    "S3-FIFO": S3Fifo,
     "W-TinyLFU (theine)": Theine,
     "TinyLFU (moka)": Moka,
 }

@@ -8,7 +8,6 @@ from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 
 from domain.strategies import SESSION_DAYS, holding_of
@@ -104,6 +103,6 @@ def test_wrong_books_are_caught() -> None:
     """Q2: a memory tier that has lost count is found."""
     memory = MemoryTier(entries_max=3, bytes_max=1000)
     check_memory(memory)
-    memory._probation_bytes = int(np.int64(5))
+    memory._small_bytes = 5
     with pytest.raises(AssertionError):
         check_memory(memory)

@@ -185,14 +185,14 @@ MUTANTS = (
     Mutant(
         "memory serves what is no longer fresh",
         "service/memory_tier.py",
-        "                if now < entry.expires_at:\n                    self._protect",
-        "                if now < entry.expires_at + 3600:\n                    self._protect",
+        "            if now < entry.expires_at:\n                return self._asked(entry)",
+        "            if now < entry.expires_at + 3600:\n                return self._asked(entry)",
     ),
     Mutant(
         "memory grows without end",
         "service/memory_tier.py",
-        "        while (\n            len(self._probation) + len(self._protected) > self._entries_max",
-        "        while False and (\n            len(self._probation) + len(self._protected) > self._entries_max",
+        "        while len(self._entries) + entries > self._entries_max or",
+        "        while",
         _tests("tests/service/test_memory_tier.py"),
     ),
     Mutant(

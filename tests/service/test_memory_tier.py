@@ -38,6 +38,11 @@ def answer_of(ticker: str, rows: int = 1, fresh_until: float = 1e9) -> Answer:
     )
 
 
+def scan(tier: MemoryTier, count: int, name: str) -> None:
+    for number in range(count):
+        tier.put(f"{name} {number}", answer_of("S"))
+
+
 class TheTier(RuleBasedStateMachine):
     """E12, F6: whatever is put, asked for, grown and dropped, budget and books hold."""
 
@@ -94,8 +99,7 @@ def test_one_scan_does_not_push_out_what_is_used() -> None:
     for key in "AB":
         tier.put(key, answer_of(key))
         tier.get(key, 0)
-    for number in range(1000):
-        tier.put(f"scan {number}", answer_of("S"))
+    scan(tier, 1000, "scan")
     assert tier.get("A", 0) is not None
     assert tier.get("B", 0) is not None
     assert tier.statistics().evictions == 992
@@ -111,6 +115,48 @@ def test_the_oldest_that_was_asked_once_goes_first() -> None:
     tier.put("E", answer_of("E"))
     assert tier.statistics().entries == 3
     assert tier.get("E", 0) is not None
+
+
+def test_what_comes_back_stays_longer() -> None:
+    """F11: a key that was pushed out a moment ago and is asked for again outlives the next scan."""
+    tier = MemoryTier(entries_max=10, bytes_max=1 << 20)
+    tier.put("A", answer_of("A"))
+    scan(tier, 10, "one")
+    assert tier.get("A", 0) is None
+    tier.put("A", answer_of("A"))
+    scan(tier, 50, "two")
+    assert tier.get("A", 0) is not None
+    assert tier.get("two 30", 0) is None
+
+
+def test_what_expires_is_replaced_where_it_was() -> None:
+    """F11: the next answer of a favourite that has expired, or was replaced, needs no second hit to be kept."""
+    tier = MemoryTier(entries_max=10, bytes_max=1 << 20)
+    for key in "AB":
+        tier.put(key, answer_of(key, fresh_until=10.0))
+        tier.get(key, 0)
+    scan(tier, 12, "one")
+    assert tier.get("A", 11) is None
+    tier.put("A", answer_of("A"))
+    tier.put("B", answer_of("B"))
+    scan(tier, 12, "two")
+    assert tier.get("A", 11) is not None
+    assert tier.get("B", 11) is not None
+    assert tier.statistics().expirations == 1
+
+
+def test_who_is_no_longer_asked_for_gives_way() -> None:
+    """F2: yesterday's favourites do not fill the tier for ever."""
+    tier = MemoryTier(entries_max=10, bytes_max=1 << 20)
+    for key in "ABCDEFGHIJ":
+        tier.put(key, answer_of(key))
+        for _ in range(10):
+            tier.get(key, 0)
+    for _ in range(20):
+        for key in "KLMNOPQRS":
+            if tier.get(key, 0) is None:
+                tier.put(key, answer_of(key))
+    assert all(tier.get(key, 0) is not None for key in "KLMNOPQR")
 
 
 @pytest.mark.parametrize("entries_max", [1, 2, 3])

@@ -169,11 +169,13 @@ def check_chunks(chunks: Sequence[Chunk]) -> None:
 
 def check_memory(memory: MemoryTier) -> None:
     """Assert that the tier's books are right: it knows what it holds and holds no more than it may."""
-    segments = [*memory._probation.values(), *memory._protected.values()]
+    entries = memory._entries
     held = memory.statistics()
-    assert held.entries == len(segments) <= held.entries_max
-    assert held.bytes == sum(entry.nbytes for entry in segments) <= held.bytes_max
-    assert memory._protected_bytes == sum(entry.nbytes for entry in memory._protected.values())
-    assert not memory._probation.keys() & memory._protected.keys()
-    assert all(entry.nbytes == entry.answer.nbytes for entry in segments)
+    assert held.entries == len(entries) <= held.entries_max
+    assert held.bytes == sum(entry.nbytes for entry in entries.values()) <= held.bytes_max
+    assert memory._small_bytes == sum(entries[key].nbytes for key in memory._small)
+    assert not memory._small.keys() & memory._main.keys()
+    assert memory._small.keys() | memory._main.keys() == entries.keys()
+    assert len(memory._returning) <= held.entries_max
+    assert all(entry.nbytes == entry.answer.nbytes for entry in entries.values())
     assert math.isfinite(held.bytes)
