@@ -158,6 +158,7 @@ async def test_an_unknown_ticker_has_no_data(name: str) -> None:
         else:
             assert name == "finnhub"
             assert len(answer.candles) == 0
+        assert await case.vendor.listing(case.series(Resolution.DAY, "ZZZZZ"), case.span) is None
 
 
 @EVERY

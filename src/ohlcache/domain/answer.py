@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ohlcache.domain.adjustment import Actions
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -45,7 +47,8 @@ class Fallback:
 class Answer:
     """Candles with their provenance; everything in it is the same whichever tier it came from.
 
-    ``days``: market-date ordinal of each candle; ``source``: the vendor whose series it is; ``resolution``: that of the
+    ``days``: market-date ordinal of each candle; ``actions``: splits and dividends with ex-dates in the span (daily
+    answers only); ``source``: the vendor whose series it is; ``resolution``: that of the
     candles (differs from the request's after a fallback); ``observed_at``: instant of the newest vendor word in it;
     ``fresh_until``: the next instant at which it could change; ``data_until``: the instant at which the source's data
     ends, None for a live source; ``synthetic``: the candles are derived, not recorded; ``stale``: the vendor is down
@@ -65,6 +68,7 @@ class Answer:
     synthetic: bool = False
     stale: bool = False
     fallback: Fallback | None = None
+    actions: Actions = field(default_factory=Actions.none)
     representations: dict[str, bytes] = field(default_factory=dict, repr=False)
     """Encoded forms of this answer, kept beside it so that a hit serialises nothing."""
 

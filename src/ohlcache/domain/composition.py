@@ -90,6 +90,7 @@ def compose(
         data_until=source.data_until,
         synthetic=source.synthetic,
         stale=stale,
+        actions=part.actions,
     )
 
 

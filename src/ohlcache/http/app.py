@@ -18,7 +18,7 @@ from ohlcache.adapters.prometheus import MetricRegistry
 from ohlcache.adapters.telemetry import REQUEST_ID
 from ohlcache.domain.answer import IN_MEMORY
 from ohlcache.domain.errors import InvalidRequest, OhlcacheError, VendorUnavailable
-from ohlcache.http.api_keys import GUARDED_PREFIX, ApiKeys
+from ohlcache.http.api_keys import GUARDED_PREFIXES, TIINGO_PREFIXES, ApiKeys
 from ohlcache.http.cors import Cors
 from ohlcache.http.coverage import CoverageResource
 from ohlcache.http.errors import (
@@ -42,6 +42,7 @@ from ohlcache.http.request_ids import RequestIds
 from ohlcache.http.routing import Route, RouteTable
 from ohlcache.http.status import StatusResource
 from ohlcache.http.tickers import TickersResource
+from ohlcache.http.tiingo import TiingoResource
 from ohlcache.ports import Level, Metric
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def create_app(open_cache: Callable[[], Awaitable[ReadThrough]], options: HttpOp
 def _routes(lifecycle: Lifecycle, options: HttpOptions) -> RouteTable:
     health = HealthResource(lifecycle)
     contract = OpenApiResource(options.version)
+    tiingo = TiingoResource(lifecycle)
     return RouteTable(
         [
             Route("/api/v2/tickers/{ticker}/ohlc", {"GET": OhlcResource(lifecycle).get}),
@@ -109,6 +111,11 @@ def _routes(lifecycle: Lifecycle, options: HttpOptions) -> RouteTable:
             Route("/api/v2/tickers/{ticker}/coverage", {"GET": CoverageResource(lifecycle).get}),
             Route("/api/v2/tickers", {"GET": TickersResource(lifecycle).get}),
             Route("/api/v2/status", {"GET": StatusResource(lifecycle, options.version).get}),
+            Route("/tiingo/daily/{ticker}/prices", {"GET": tiingo.daily}),
+            Route("/tiingo/daily/{ticker}", {"GET": tiingo.metadata}),
+            Route("/iex/{ticker}/prices", {"GET": tiingo.iex}),
+            Route("/tiingo/utilities/search", {"GET": tiingo.search}),
+            Route("/api/test", {"GET": tiingo.test}),
             Route("/healthz", {"GET": health.alive}),
             Route("/readyz", {"GET": health.ready}),
             Route("/metrics", {"GET": MetricsResource(lifecycle, options.metrics).get}),
@@ -180,10 +187,11 @@ class HttpApp:
         request_id: str,
     ) -> Response:
         """Return the answer to ``request``, whatever happens on the way."""
+        like_tiingo = request.path.startswith(TIINGO_PREFIXES)
         try:
             _check_target(scope.get("raw_path") or request.path.encode(), request.query)
             if request.method != "OPTIONS":
-                self._keys.check(request.path, request.headers)
+                self._keys.check(request.path, request.query, request.headers)
             if request.method not in _BODILESS:
                 await _skip_body(request, receive)
             if self._bounds is None:
@@ -191,11 +199,11 @@ class HttpApp:
             else:
                 response = await self._bounded(self._dispatch(request, route), self._bounds, scope)
         except OhlcacheError as exc:
-            response = error_response(exc, request_id)
+            response = error_response(exc, request_id, as_detail=like_tiingo)
         except Exception:  # noqa: BLE001 - a bug becomes a 500 with an id, and a line with its trace
             self._log(Level.ERROR, "request failed", method=request.method, traceback=traceback.format_exc())
-            response = error_response(internal_error(), request_id)
-        if request.path.startswith(GUARDED_PREFIX):
+            response = error_response(internal_error(), request_id, as_detail=like_tiingo)
+        if request.path.startswith(GUARDED_PREFIXES):
             response.headers += self._cors.headers(request.headers)
         return response
 

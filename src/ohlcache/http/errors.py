@@ -96,8 +96,11 @@ class NotReady(OhlcacheError):
     default_hint = "Ask again in a moment."
 
 
-def error_response(error: OhlcacheError, request_id: str) -> Response:
-    """Return ``error`` as an answer that no cache keeps; only what is meant for callers is in it."""
+def error_response(error: OhlcacheError, request_id: str, *, as_detail: bool = False) -> Response:
+    """Return ``error`` as an answer that no cache keeps; only what is meant for callers is in it.
+
+    ``as_detail``: in one sentence, as Tiingo's clients expect it.
+    """
     shown = _public(error)
     content: dict[str, object] = {"code": shown.code, "message": shown.message, "hint": shown.hint}
     if shown.field is not None:
@@ -108,7 +111,8 @@ def error_response(error: OhlcacheError, request_id: str) -> Response:
     if isinstance(shown, IncompleteData) and shown.missing:
         content["missing"] = shown.missing
     content["request_id"] = request_id
-    response = json_response({"error": content}, status=shown.status)
+    detail = {"detail": f"Error: {shown.message} {shown.hint}".rstrip()}
+    response = json_response(detail if as_detail else {"error": content}, status=shown.status)
     if wait is not None:
         response.headers.append((b"retry-after", b"%d" % wait))
     if isinstance(shown, MethodNotAllowed):

@@ -51,7 +51,7 @@ class OhlcResource:
         shown = self._encoder.kept(served.answer, form, coding)
         if shown is None:
             shown = await self._encoder.represent(served.answer, form, coding)
-        fields = _headers(served, shown, cache.clock.now())
+        fields = provenance_headers(served, shown, cache.clock.now())
         held = headers.get(b"if-none-match")
         replay = None
         if served.tier == IN_MEMORY and not served.degraded:
@@ -100,7 +100,8 @@ def _parse_target(cache: ReadThrough, ticker: str, query: bytes) -> tuple[Candle
     return wanted, form
 
 
-def _headers(served: Served, shown: Representation, now: float) -> list[Header]:
+def provenance_headers(served: Served, shown: Representation, now: float) -> list[Header]:
+    """Return the headers that say whence an answer comes, how old it is, and how to ask whether it has changed."""
     answer = served.answer
     fields: list[Header] = [
         (b"etag", shown.etag),

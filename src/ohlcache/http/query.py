@@ -18,12 +18,8 @@ def parse_query(query: bytes, known: Collection[str]) -> dict[str, str]:
     """Return the parameters of ``query``; InvalidRequest names the first that is unknown or comes twice."""
     if not query:
         return {}
-    try:
-        pairs = parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="replace", max_num_fields=FIELDS_MAX)
-    except ValueError as exc:
-        raise InvalidRequest(f"More than {FIELDS_MAX} parameters.", hint=_listed(known), field="query") from exc
     found: dict[str, str] = {}
-    for name, value in pairs:
+    for name, value in _pairs(query, _listed(known)):
         shown = name[:SHOWN_CHARACTERS_MAX]
         if name not in known:
             raise InvalidRequest(f"Unknown parameter {shown!r}.", hint=_listed(known), field=shown)
@@ -31,6 +27,11 @@ def parse_query(query: bytes, known: Collection[str]) -> dict[str, str]:
             raise InvalidRequest(f"{name} is given twice.", hint=f"Give {name} once.", field=name)
         found[name] = value
     return found
+
+
+def parse_any_query(query: bytes) -> dict[str, str]:
+    """Return whatever parameters ``query`` has, the last of those that come twice; for paths that are not strict."""
+    return dict(_pairs(query, "Send fewer."))
 
 
 def parse_flag(text: str, field: str) -> bool:
@@ -50,6 +51,13 @@ def parse_count(text: str, field: str, most: int) -> int:
             f"{field} {text[:20]!r} is not a number from 1 to {most}.", hint=f"Write {field}=10.", field=field
         )
     return number
+
+
+def _pairs(query: bytes, hint: str) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(query.decode("latin-1"), keep_blank_values=True, errors="replace", max_num_fields=FIELDS_MAX)
+    except ValueError as exc:
+        raise InvalidRequest(f"More than {FIELDS_MAX} parameters.", hint=hint, field="query") from exc
 
 
 def _listed(known: Collection[str]) -> str:

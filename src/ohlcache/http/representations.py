@@ -30,12 +30,12 @@ class Representation:
     etag: bytes
 
 
-def body_key(form: Format, coding: Coding) -> str:
+def body_key(form: str, coding: Coding) -> str:
     """Return the key of a body among an answer's representations."""
     return form + "." + coding
 
 
-def etag_key(form: Format, coding: Coding) -> str:
+def etag_key(form: str, coding: Coding) -> str:
     """Return the key of a body's validator."""
     return form + "." + coding + ".etag"
 
@@ -47,7 +47,7 @@ class Encoder:
         self._grown = grown
         self._flights: SingleFlight[Representation] = SingleFlight()
 
-    def kept(self, answer: Answer, form: Format, coding: Coding) -> Representation | None:
+    def kept(self, answer: Answer, form: str, coding: Coding) -> Representation | None:
         """Return the representation if it was made before: two look-ups, no work."""
         kept = answer.representations
         etag = kept.get(etag_key(form, coding))
@@ -59,23 +59,28 @@ class Encoder:
             return Representation(kept[body_key(form, Coding.IDENTITY)], Coding.IDENTITY, etag)
         return Representation(body, coding, etag)
 
-    async def represent(self, answer: Answer, form: Format, coding: Coding) -> Representation:
-        """Return the representation, made now unless it is kept; of simultaneous callers one makes it."""
+    async def represent(
+        self, answer: Answer, form: str, coding: Coding, encode: Callable[[Answer], bytes] | None = None
+    ) -> Representation:
+        """Return the representation, made now unless it is kept; of simultaneous callers one makes it.
+
+        ``form`` is a Format, or a name of its own for what ``encode`` makes of the answer.
+        """
         kept = self.kept(answer, form, coding)
         if kept is not None:
             return kept
         # Arrow is imported when it is first asked for, which takes far longer than encoding.
         if len(answer.candles) <= LOOP_CANDLES_MAX and form is not Format.ARROW:
-            return self._keep(answer, form, coding, _make(answer, form, coding))
+            return self._keep(answer, form, coding, _make(answer, form, coding, encode))
 
         async def make() -> Representation:
-            made = await asyncio.to_thread(_make, answer, form, coding)
+            made = await asyncio.to_thread(_make, answer, form, coding, encode)
             return self._keep(answer, form, coding, made)
 
         made, _ = await self._flights.do((id(answer), form, coding), make)
         return made
 
-    def _keep(self, answer: Answer, form: Format, coding: Coding, made: Representation) -> Representation:
+    def _keep(self, answer: Answer, form: str, coding: Coding, made: Representation) -> Representation:
         answer.representations[body_key(form, made.coding)] = made.body
         answer.representations[etag_key(form, made.coding)] = made.etag
         answer.representations[etag_key(form, coding)] = made.etag
@@ -83,7 +88,11 @@ class Encoder:
         return made
 
 
-def _make(answer: Answer, form: Format, coding: Coding) -> Representation:
-    plain = encode_answer(answer, form)
+def _make(answer: Answer, form: str, coding: Coding, encode: Callable[[Answer], bytes] | None) -> Representation:
+    return represented(encode_answer(answer, Format(form)) if encode is None else encode(answer), coding)
+
+
+def represented(plain: bytes, coding: Coding) -> Representation:
+    """Return ``plain`` in ``coding``, or as it is where that is not worth it, with its validator."""
     used = coding if len(plain) >= COMPRESSED_BYTES_MIN else Coding.IDENTITY
     return Representation(compress(plain, used), used, entity_tag(plain, used))

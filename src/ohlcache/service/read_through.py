@@ -202,6 +202,12 @@ class ReadThrough:
         """Return tickers of the source that match ``text``, best first."""
         return await self._vendors[0].suggest(text, limit)
 
+    async def listing(self, ticker: str) -> Span | None:
+        """Return the first and last date of the source's daily candles, None where it does not tell; not remembered."""
+        series = Series(normalise_ticker(ticker), self._vendors[0].name, Resolution.DAY)
+        today = market_date(self.as_of())
+        return await self._vendors[0].listing(series, Span(today, today))
+
     def status(self) -> CacheStatus:
         """Return the cache at work."""
         self.settle()

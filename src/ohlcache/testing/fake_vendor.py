@@ -107,9 +107,10 @@ class FakeVendor:
         return answer
 
     async def listing(self, series: Series, span: Span) -> Span | None:  # noqa: ARG002 - the port's signature
-        """Return the ticker's life so far, in one call; None where ``tells_listings`` is off."""
+        """Return the ticker's life so far, in one call; None where it is unknown or ``tells_listings`` is off."""
         self.asked += 1
-        return self.market.listing(series.ticker, self.clock.now()) if self.tells_listings else None
+        told = self.tells_listings and self.market.knows(series.ticker)
+        return self.market.listing(series.ticker, self.clock.now()) if told else None
 
     async def suggest(self, text: str, limit: int) -> Sequence[TickerInfo]:
         """Return the market's tickers that begin with ``text``."""

@@ -71,7 +71,9 @@ class SampleVendor:
         return await asyncio.to_thread(self._answer, series, span)
 
     async def listing(self, series: Series, span: Span) -> Span | None:  # noqa: ARG002 - the port's signature
-        """Return the ticker's first and last session, which every answer tells already."""
+        """Return the ticker's first and last session, as every answer tells; None of one it does not have."""
+        if series.ticker not in SAMPLE_NAMES:
+            return None
         return (await asyncio.to_thread(self._history, series.ticker)).span
 
     async def suggest(self, text: str, limit: int) -> Sequence[TickerInfo]:
