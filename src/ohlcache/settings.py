@@ -6,8 +6,10 @@ A variable that is set to nothing counts as not set, as container files and shel
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
@@ -41,6 +43,9 @@ class LogFormat(StrEnum):
     JSON = "json"
     TEXT = "text"
 
+
+OWN_PREFIX = "OHLCACHE_"
+"""What the names of our own variables begin with; the others belong to vendors and to AWS."""
 
 CLOCK_YEARS = range(1970, 2200)
 """Years in which a clock may be set; whether the calendar knows them is the doctor's business."""
@@ -288,3 +293,14 @@ def environment_name(field: str) -> str:
     if info is None or not isinstance(info.validation_alias, AliasChoices):
         return field
     return str(info.validation_alias.choices[0])
+
+
+def unknown_variables() -> dict[str, str]:
+    """Return the environment's variables that look like ours but are none, with the one that is probably meant.
+
+    They are no error: another version of this program may know them.
+    """
+    known = {environment_name(field) for field in Settings.model_fields}
+    names = sorted(os.environ)  # noqa: TID251 - this is the module that may
+    unknown = [name for name in names if name.upper().startswith(OWN_PREFIX) and name.upper() not in known]
+    return {name: next(iter(get_close_matches(name.upper(), sorted(known), 1)), "") for name in unknown}

@@ -40,6 +40,17 @@ def test_all_is_well(ohlcache: Command, vendors: FakeVendors) -> None:
     assert found["clock"]["found"] == "2024-06-03 21:00 in New York, set by OHLCACHE_CLOCK"
 
 
+def test_a_variable_that_is_none_of_ours(ohlcache: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A misspelt variable does nothing, and the doctor says so and which one was meant."""
+    monkeypatch.setenv("OHLCACHE_STROE", "memory")
+    ended = ohlcache("doctor", "--json")
+    found = findings(ended)
+    assert (ended.code, found["settings"]["verdict"]) == (0, Verdict.WARN)
+    assert "OHLCACHE_STROE" in found["settings"]["found"]
+    assert "OHLCACHE_STORE is meant" in found["settings"]["hint"]
+    assert "sqlite" in found["store"]["found"]
+
+
 def test_it_reads_well(ohlcache: Command) -> None:
     """A line per finding, and what to do beneath where there is something to do."""
     lines = ohlcache("doctor").out.splitlines()

@@ -49,6 +49,16 @@ def test_serving_in_the_open_needs_keys(ohlcache: Command) -> None:
     assert "OHLCACHE_API_KEYS" in ended.err
 
 
+def test_a_misspelt_variable_is_told(ohlcache: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that does nothing is a warning, not a failure."""
+    monkeypatch.setattr("ohlcache.http.server.serve", lambda *_, **__: 0)
+    monkeypatch.setenv("OHLCACHE_PROT", "9000")
+    ended = ohlcache("serve")
+    assert ended.code == 0
+    assert "warning: OHLCACHE_PROT is no setting" in ended.err
+    assert "OHLCACHE_PORT?" in ended.err
+
+
 def test_the_page_is_opened_when_ready(ohlcache: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """``--open`` opens the address that was announced."""
     opened: list[str] = []

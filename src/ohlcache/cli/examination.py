@@ -20,7 +20,7 @@ from ohlcache.cli.stats import place_of, size
 from ohlcache.domain.errors import OhlcacheError
 from ohlcache.domain.market_time import NEW_YORK, market_date
 from ohlcache.ports import Lease
-from ohlcache.settings import Settings, Source, StoreEngine
+from ohlcache.settings import Settings, Source, StoreEngine, unknown_variables
 from ohlcache.version import __version__
 
 if TYPE_CHECKING:
@@ -93,6 +93,9 @@ def _unforeseen(subject: str, error: Exception) -> Finding:
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:
+    for name, meant in unknown_variables().items():
+        probably = f"Probably {meant} is meant; " if meant else ""
+        yield warn("settings", f"{name} is no setting, so it does nothing", f"{probably}`ohlcache settings` lists all.")
     source = settings.chosen_source
     if source is Source.SAMPLE:
         yield warn(

@@ -27,8 +27,10 @@ def serve(
     """Serve the API and the page until Ctrl-C."""
     from ohlcache.assembly import build_app, build_clock, build_telemetry
     from ohlcache.http.server import serve as serve_http
-    from ohlcache.settings import load_settings
+    from ohlcache.settings import load_settings, unknown_variables
 
+    for name, meant in unknown_variables().items():
+        sys.stderr.write(f"warning: {name} is no setting, so it does nothing" + (f"; {meant}?\n" if meant else "\n"))
     chosen: dict[str, object] = {"host": host, "port": port}
     settings = load_settings(**{name: value for name, value in chosen.items() if value is not None})
     settings.check_serving()
