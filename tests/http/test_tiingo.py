@@ -219,6 +219,19 @@ async def test_metadata_search_and_the_sign_of_life(world: Any) -> None:
 
 
 @pytest.mark.asyncio(loop_scope="function")
+async def test_metadata_is_asked_for_once_a_day(world: Any) -> None:
+    """A herd costs one call, and so does a day; what is new then is told."""
+    replies = await asyncio.gather(*(world.driver.get("/tiingo/daily/NEWCO") for _ in range(20)))
+    assert {reply.body for reply in replies} == {replies[0].body}
+    assert replies[0].json["endDate"] == "2024-06-03"
+    asked_then = world.vendor.asked
+    await world.driver.get("/tiingo/daily/NEWCO")
+    assert world.vendor.asked == asked_then
+    await world.clock.advance(86_400)
+    assert (await world.driver.get("/tiingo/daily/NEWCO")).json["endDate"] == "2024-06-04"
+
+
+@pytest.mark.asyncio(loop_scope="function")
 @pytest.mark.parametrize(
     ("target", "status", "said"),
     [

@@ -16,16 +16,18 @@ import numpy as np
 from ohlcache.domain.adjustment import Adjustment
 from ohlcache.domain.errors import InvalidRequest, TickerNotFound, VendorUnavailable
 from ohlcache.domain.market_time import market_date
+from ohlcache.domain.request import Range
 from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.ticker import normalise_ticker
 from ohlcache.http.conditional import is_held
-from ohlcache.http.messages import Response, json_response
+from ohlcache.http.messages import NO_STORE, Response, json_response
 from ohlcache.http.negotiation import Coding, choose_coding
 from ohlcache.http.ohlc import provenance_headers
 from ohlcache.http.query import parse_any_query
 from ohlcache.http.representations import Encoder, represented
 from ohlcache.http.tiingo_query import frequency_of, resolution_of, span_of, style_of, wanted, within
 from ohlcache.http.tiingo_rows import IEX_COLUMNS_DEFAULT, Frequency, Rows, Style, daily_rows, iex_rows
+from ohlcache.service.single_flight import SingleFlight
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
     from ohlcache.http.messages import Request
     from ohlcache.http.representations import Representation
     from ohlcache.service.read_through import ReadThrough
+
+    Metadata = dict[str, str | None]
 
 SEARCH_RESULTS_MAX = 10
 METADATA_REMEMBERED_MAX = 10_000
@@ -50,7 +54,8 @@ class TiingoResource:
     def __init__(self, lifecycle: Lifecycle) -> None:
         self._lifecycle = lifecycle
         self._encoder = Encoder(self._weigh)
-        self._metadata: dict[str, tuple[date, dict[str, str | None]]] = {}
+        self._metadata: dict[str, tuple[date, Metadata]] = {}
+        self._flights: SingleFlight[Metadata] = SingleFlight()
 
     async def daily(self, request: Request) -> Response:
         """Return end-of-day rows: of the dates asked for, or the newest one."""
@@ -108,24 +113,10 @@ class TiingoResource:
         today = market_date(cache.as_of())
         known = self._metadata.get(ticker)
         if known is None or known[0] != today:
-            listing = await cache.listing(ticker)
-            if listing is None:
-                raise TickerNotFound(f"The dates of {ticker} are not known.")
-            names = [info.name for info in await cache.suggest(ticker, SEARCH_RESULTS_MAX) if info.ticker == ticker]
-            known = (
-                today,
-                {
-                    "ticker": _spelled(ticker),
-                    "name": names[0] if names else _spelled(ticker),
-                    "exchangeCode": None,
-                    "description": None,
-                    "startDate": listing.start.isoformat(),
-                    "endDate": listing.end.isoformat(),
-                },
-            )
+            found, _ = await self._flights.do(ticker, lambda: _metadata_of(cache, ticker))
             if len(self._metadata) >= METADATA_REMEMBERED_MAX:
                 self._metadata.clear()
-            self._metadata[ticker] = known
+            known = self._metadata[ticker] = today, found
         return json_response(known[1])
 
     async def search(self, request: Request) -> Response:
@@ -146,12 +137,28 @@ class TiingoResource:
             cache.grown(answer)
 
 
+async def _metadata_of(cache: ReadThrough, ticker: str) -> Metadata:
+    listing = await cache.listing(ticker)
+    if listing is None:
+        raise TickerNotFound(f"The dates of {ticker} are not known.")
+    names = [info.name for info in await cache.suggest(ticker, SEARCH_RESULTS_MAX) if info.ticker == ticker]
+    return {
+        "ticker": _spelled(ticker),
+        "name": names[0] if names else _spelled(ticker),
+        "exchangeCode": None,
+        "description": None,
+        "startDate": listing.start.isoformat(),
+        "endDate": listing.end.isoformat(),
+    }
+
+
 async def _raw_and_adjusted(
     cache: ReadThrough, ticker: str, span: Span | None, frequency: Frequency
 ) -> tuple[Served, Served]:
     """Return the same candles twice, as they were and adjusted; without a span those of the newest period."""
     if span is None:
-        newest = await cache.get(wanted(cache, ticker, None, Resolution.DAY, Adjustment.ALL))
+        # A month, because it may have been halted for some days.
+        newest = await cache.get(cache.parse(ticker, range=Range.MONTH, adjust=Adjustment.ALL))
         last = newest.answer.days[-1:].tolist() or [market_date(cache.as_of()).toordinal()]
         span = within(cache, frequency.period(date.fromordinal(last[0])))
         assert span is not None, "the newest candle is not in the future"
@@ -177,7 +184,7 @@ def _response(request: Request, cache: ReadThrough, served: Served, shown: Repre
 
 def _nothing(style: Style) -> Response:
     """Return that there are no rows: the dates lie in the future, or before the calendar begins."""
-    return json_response([]) if style is Style.JSON else Response(200, [(b"content-type", _CONTENT_TYPES[style])])
+    return json_response([]) if style is Style.JSON else Response(200, [(b"content-type", b"text/csv"), NO_STORE])
 
 
 def _shaped(rows: Rows, fields: Mapping[str, str]) -> Rows:
