@@ -38,8 +38,8 @@ MUTANTS = (
     Mutant(
         "expiry is ignored",
         "domain/coverage.py",
-        "(self.expires_at(final_life_seconds) > now) & ~ahead",
-        "~ahead",
+        "= self.expires_at(final_life_seconds) > now\n",
+        "= self.expires_at(final_life_seconds) > 0\n",
     ),
     Mutant(
         "the latest final word wins",
@@ -107,8 +107,8 @@ MUTANTS = (
     Mutant(
         "a split applies to the ex-date itself",
         "domain/adjustment.py",
-        'side="right"',
-        'side="left"',
+        'days.searchsorted(actions.days[-1])], "right")',
+        'days.searchsorted(actions.days[-1], "right")], "left")',
     ),
     Mutant(
         "the dividend factor is the textbook's other one",
@@ -119,8 +119,8 @@ MUTANTS = (
     Mutant(
         "volume is not split",
         "domain/adjustment.py",
-        "np.rint(candles.volume * split)",
-        "np.rint(candles.volume * 1.0)",
+        "np.rint(volume[:changed] * split)",
+        "np.rint(volume[:changed] * 1.0)",
     ),
     Mutant(
         "the ledger ends with the request",
