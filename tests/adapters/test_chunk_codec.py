@@ -22,7 +22,7 @@ from ohlcache.adapters.decimal_prices import from_ticks, to_ticks
 from ohlcache.adapters.integer_columns import ColumnReader, ColumnWriter, Form
 from ohlcache.domain.adjustment import Actions
 from ohlcache.domain.candles import Candles
-from ohlcache.domain.chunks import Chunk, cut
+from ohlcache.domain.chunks import Chunk, ChunkName, cut
 from ohlcache.domain.coverage import Coverage, Holding, SessionState
 from ohlcache.domain.errors import StoreError
 from ohlcache.domain.market_time import midnight_utc
@@ -220,6 +220,42 @@ def test_bytes_left_over_are_noticed() -> None:
     chunk = year_of_aapl()
     with pytest.raises(CorruptChunk):
         decode(DAILY, chunk.name, encode(chunk) + b"\0")
+
+
+def forged(counts: list[int], candles: int, length: int) -> bytes:
+    """Return a payload whose checksum is right, with columns of ``length``, said to be ``candles`` in such sessions."""
+    series, sessions = b"AAPL#tiingo#5", len(counts)
+    writer = ColumnWriter()
+    writer.put(np.arange(FIRST_DAY, FIRST_DAY + sessions), Form.DELTA)
+    for column in (np.ones(sessions, np.int64), np.ones(sessions, np.int64), np.array(counts), np.zeros(sessions)):
+        writer.put(column.astype(np.int64))
+    for rows in (1, 4, 1):
+        writer.put(np.zeros(rows * length, np.int64))
+    frame, beside = writer.finish(struct.pack("<IIIIIBB", sessions, candles, 0, 0, 0, 2, 2))
+    body = bytes(8) + series + frame + beside
+    envelope = b"OC\x02", len(series), len(frame)
+    before = zlib.crc32(struct.pack("<3sBII", *envelope[:2], 0, envelope[2]))
+    return struct.pack("<3sBII", *envelope[:2], zlib.crc32(body, before), envelope[2]) + body
+
+
+@pytest.mark.parametrize(
+    ("counts", "candles"),
+    [
+        ([2**62] * 4 + [4], 4),  # the sum wraps to 4
+        ([1, 1, 1], 4),
+        ([2, 2, -1, 1], 4),
+        ([1_000_000], 1_000_000),
+        ([1] * 2000, 2000),
+    ],
+)
+def test_lengths_that_cannot_be_are_refused(counts: list[int], candles: int) -> None:
+    """What somebody wrote with a right checksum neither crashes the process nor takes its memory."""
+    name = ChunkName(Resolution.MINUTES_5, date.fromordinal(FIRST_DAY), "00" * 8)
+    five = Series("AAPL", "tiingo", Resolution.MINUTES_5)
+    with pytest.raises(CorruptChunk):
+        decode(five, name, forged(counts, candles, candles))
+    sound = decode(five, name, forged([1, 1, 2], 4, 4))
+    assert len(sound.holding.candles) == 4
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 The layout, little-endian::
 
-    "OC"  version  series length  CRC-32 of all that follows  frame length  digest  series  frame  planes beside it
-    2     u8       u8             u32                         u32           8       UTF-8
+    "OC"  version  series length  CRC-32 of all but itself  frame length  digest  series  frame  planes beside it
+    2     u8       u8             u32                       u32           8       UTF-8
 
 The frame (zstd) opens with a head (``_HEAD``: how many sessions, candles, actions, fine and bit-kept prices; the digits
 of the ticks), then columns as ``integer_columns`` describes:
@@ -51,6 +51,10 @@ MAGIC = b"OC"
 VERSION = 2
 _VERSION_WITH_COLUMNS_APART = 1
 
+SESSIONS_MAX = 1024
+CANDLES_MAX = 1 << 17
+"""More than a cell has: a quarter of sessions, each with every minute of the day, has not."""
+
 _ENVELOPE = struct.Struct("<2sBBII")
 _HEAD = struct.Struct("<IIIIIBB")
 _BITS_NOT_TICKS = 255
@@ -70,6 +74,16 @@ class _Head(NamedTuple):
     bits: int
     digits: int
     fine_digits: int
+
+    def check(self) -> None:
+        """Raise ValueError when no chunk has such lengths, before anything is made that long."""
+        if (
+            self.sessions > SESSIONS_MAX
+            or self.candles > CANDLES_MAX
+            or self.actions > SESSIONS_MAX
+            or self.fine + self.bits > 4 * self.candles
+        ):
+            raise ValueError("it says that it is longer than any chunk")
 
     def columns(self, *, apart: bool) -> int:
         """Return how many columns that are not empty follow; ``apart``: as layout 1 has them."""
@@ -116,8 +130,14 @@ def encode(chunk: Chunk) -> bytes:
     frame, beside = writer.finish(_HEAD.pack(*head))
     series = str(chunk.series).encode()
     body = bytes.fromhex(chunk.name.digest) + series + frame + beside
-    checksum = zlib.crc32(body, len(frame))
+    checksum = zlib.crc32(body, _crc_before_body(VERSION, len(series), len(frame)))
     return _ENVELOPE.pack(MAGIC, VERSION, len(series), checksum, len(frame)) + body
+
+
+def _crc_before_body(version: int, series_bytes: int, frame_bytes: int) -> int:
+    if version == _VERSION_WITH_COLUMNS_APART:
+        return frame_bytes
+    return zlib.crc32(_ENVELOPE.pack(MAGIC, version, series_bytes, 0, frame_bytes))
 
 
 def decode(series: Series, name: ChunkName, payload: bytes) -> Chunk:
@@ -145,7 +165,8 @@ def _decoded(series: Series, payload: bytes) -> tuple[str, Holding]:
         raise ValueError("it is not a chunk")
     if version not in {VERSION, _VERSION_WITH_COLUMNS_APART}:
         raise ValueError(f"its layout is version {version}, this program knows {VERSION}")
-    if zlib.crc32(memoryview(payload)[_ENVELOPE.size :], frame_bytes) != checksum:
+    before = _crc_before_body(version, series_bytes, frame_bytes)
+    if zlib.crc32(memoryview(payload)[_ENVELOPE.size :], before) != checksum:
         raise ValueError("its checksum is wrong")
     series_at = _ENVELOPE.size + DIGEST_BYTES
     frame_at = series_at + series_bytes
@@ -156,6 +177,7 @@ def _decoded(series: Series, payload: bytes) -> tuple[str, Holding]:
     beside_at = frame_at + frame_bytes
     reader = ColumnReader(payload[frame_at:beside_at], payload[beside_at:], head_bytes=_HEAD.size)
     head = _Head(*_HEAD.unpack(reader.head))
+    head.check()
     apart = version == _VERSION_WITH_COLUMNS_APART
     reader.expect(head.columns(apart=apart))
     days, states, observed_at, counts, starts = [reader.take(head.sessions) for _ in range(5)]
@@ -242,6 +264,9 @@ def _times_to_grid(time: Int64s, coverage: Coverage, step_seconds: int) -> tuple
 
 def _times_from_grid(days: Int64s, counts: Int64s, starts: Int64s, steps: Int64s, step_seconds: int) -> Int64s:
     starts = midnight_utc(days) + starts
+    # Each is checked before the sum, which could wrap.
+    if (counts < 0).any() or (counts > len(steps)).any() or int(counts.sum()) != len(steps):
+        raise ValueError("its sessions and candles do not match")
     on_the_grid = not steps.any()
     each = len(steps) // len(days) if len(days) else 0
     if on_the_grid and (counts == each).all():  # the usual case: full sessions, or daily
@@ -249,8 +274,6 @@ def _times_from_grid(days: Int64s, counts: Int64s, starts: Int64s, steps: Int64s
             return starts
         grid: Int64s = starts[:, np.newaxis] + np.arange(0, each * step_seconds, step_seconds)
         return grid.reshape(-1)
-    if (counts < 0).any() or int(counts.sum()) != len(steps):
-        raise ValueError("its sessions and candles do not match")
     first = np.cumsum(counts) - counts
     if not on_the_grid:
         offsets = np.cumsum(steps + step_seconds)

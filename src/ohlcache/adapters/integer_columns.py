@@ -37,6 +37,7 @@ ZSTD_LEVEL = 3
 PLANE_KEPT_RATIO = 15 / 16
 
 _DESCRIPTOR = struct.Struct("<BBqI")
+CONTENT_BYTES_MAX = 64 * 1024 * 1024
 _SCALE_MAX = 2**32 - 1
 _WRAP = 2**64
 _NO_VALUES = np.empty(0, np.int64)
@@ -115,6 +116,8 @@ class ColumnReader:
     """
 
     def __init__(self, frame: bytes, beside: bytes, *, head_bytes: int) -> None:
+        if zstandard.frame_content_size(frame) > CONTENT_BYTES_MAX:
+            raise ValueError("its frame is longer than any")
         self._content = _zstd.decompress(frame)
         self._beside = beside
         self._beside_at = 0

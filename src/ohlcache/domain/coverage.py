@@ -175,7 +175,7 @@ class Holding:
         counts, acted = self.coverage.counts, self.actions.days
         start = int(counts[:low].sum())
         candles = self.candles[start : start + int(counts[low:high].sum())]
-        if 4 * len(candles) < 3 * len(self.candles):
+        if 20 * len(candles) < 19 * len(self.candles):
             # Copied: a view would keep all of the columns in memory for as long as an answer lives.
             candles = Candles(*(column.copy() for column in candles.columns()))
         return Holding(self.coverage[low:high], candles, self.actions[(acted >= first_day) & (acted <= last_day)])
