@@ -8,6 +8,7 @@ import io
 import json
 import math
 from collections import defaultdict
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +19,19 @@ from tiingo import TiingoClient
 from tiingo.restclient import RestClientError
 
 import ohlcache
+from ohlcache.domain.candles import Candles
 from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.span import Span
 from ohlcache.testing import FakeClock, Fault
+from ohlcache.testing.fake_vendor import PRE_ADJUSTED_TRAITS
 from ohlcache.testing.market import Hours
 from ohlcache.testing.tiingo_bodies import Asked, daily, intraday, latest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from ohlcache.domain.observation import VendorAnswer
 
 NOW = FakeClock(AFTER_THE_CLOSE).now()
 PRICES = "/tiingo/daily/AAPL/prices"
@@ -67,8 +72,32 @@ async def test_daily_rows_are_tiingos(world: Any, ticker: str) -> None:
 
 @pytest.mark.asyncio(loop_scope="function")
 async def test_without_dates_the_newest_row_comes(world: Any) -> None:
-    """One row, its columns by name and its date in the other form, as recorded."""
+    """One row, its columns by name and its date in the other form, as recorded; of a delisted ticker its last one."""
     assert same((await world.driver.get(PRICES)).json, json.loads(latest(asked())))
+    assert len(world.vendor.calls) == 1
+    assert same((await world.driver.get("/tiingo/daily/TWTR/prices")).json, json.loads(latest(asked("TWTR"))))
+    weekly = (await world.driver.get(f"{PRICES}?resampleFreq=weekly&sort=-date")).json
+    assert [row["date"] for row in weekly] == ["2024-06-07T00:00:00+00:00"]
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_a_row_is_of_one_word_of_the_vendor(world: Any) -> None:
+    """Raw and adjusted prices of a row belong together, though another process had the vendor's correction fetched."""
+    target = f"{PRICES}?startDate=2024-05-06&endDate=2024-05-10"
+
+    def tenfold(answer: VendorAnswer) -> VendorAnswer:
+        columns = answer.candles.columns()
+        prices = [column * 10 for column in columns[1:5]]
+        return replace(answer, candles=Candles(columns[0], *prices, columns[5]))
+
+    world.vendor.after = tenfold
+    await world.driver.get("/api/v2/tickers/AAPL/ohlc?start_date=2024-05-06&end_date=2024-05-10&adjust=all")
+    world.vendor.after = None
+    other = world.new_cache()
+    await other.invalidate_all_caches("AAPL")
+    await other.get(other.parse("AAPL", range="1M"))
+    right = json.loads(daily(asked(), Span(date(2024, 5, 6), date(2024, 5, 10))))
+    assert same((await world.driver.get(target)).json, right)
 
 
 @pytest.mark.asyncio(loop_scope="function")
@@ -146,6 +175,7 @@ async def test_csv_and_columns_and_order(world: Any) -> None:
         assert [float(row[name]) for row in read] == [row[name] for row in rows]
     chosen = (await world.driver.get(f"{target}&columns=adjClose,close&sort=-date")).json
     assert chosen == [{name: row[name] for name in ("date", "adjClose", "close")} for row in reversed(rows)]
+    assert (await world.driver.get(f"{target}&columns=date")).json == [{"date": row["date"]} for row in rows]
 
 
 @pytest.mark.asyncio(loop_scope="function")
@@ -156,6 +186,9 @@ async def test_dates_as_clients_write_them(world: Any) -> None:
     assert (await world.driver.get(f"{PRICES}?startDate=2024-05-06&endDate=2024-12-31")).json == exact
     assert (await world.driver.get(f"{PRICES}?startDate=2024-05-06")).json == exact
     assert (await world.driver.get(f"{PRICES}?startDate=1900-01-01&columns=close")).json[0]["date"] < "1981"
+    for frequency in ("daily", "weekly", "monthly", "annually"):
+        whole = await world.driver.get(f"{PRICES}?startDate=2024-05-06&endDate=9999-12-31&resampleFreq={frequency}")
+        assert (whole.status, whole.json[-1]["close"]) == (200, exact[-1]["close"])
     for nothing in ("startDate=2030-01-01", "startDate=2024-05-25&endDate=2024-05-26"):
         reply = await world.driver.get(f"{PRICES}?{nothing}")
         assert (reply.status, reply.json) == (200, [])
@@ -212,6 +245,7 @@ async def test_metadata_search_and_the_sign_of_life(world: Any) -> None:
         "startDate": str(listing.start),
         "endDate": str(listing.end),
     }
+    assert (await world.driver.get("/tiingo/utilities/search/brk")).json[0]["ticker"] == "BRK-B"
     found = (await world.driver.get("/tiingo/utilities/search?query=brk")).json
     assert found == [{"ticker": "BRK-B", "name": MARKET.stocks["BRK.B"].name, "assetType": "Stock"}]
     assert (await world.driver.get("/api/test")).json == {"message": "You successfully sent a request"}
@@ -220,15 +254,18 @@ async def test_metadata_search_and_the_sign_of_life(world: Any) -> None:
 
 @pytest.mark.asyncio(loop_scope="function")
 async def test_metadata_is_asked_for_once_a_day(world: Any) -> None:
-    """A herd costs one call, and so does a day; what is new then is told."""
-    replies = await asyncio.gather(*(world.driver.get("/tiingo/daily/NEWCO") for _ in range(20)))
+    """A herd costs one call for its candles and one for its dates, and so does a day; a new row is told at once."""
+    world.clock.set("2024-06-03T16:00:00Z")
+    replies = await asyncio.gather(*(world.driver.get("/tiingo/daily/MSFT") for _ in range(20)))
     assert {reply.body for reply in replies} == {replies[0].body}
-    assert replies[0].json["endDate"] == "2024-06-03"
-    asked_then = world.vendor.asked
-    await world.driver.get("/tiingo/daily/NEWCO")
-    assert world.vendor.asked == asked_then
-    await world.clock.advance(86_400)
-    assert (await world.driver.get("/tiingo/daily/NEWCO")).json["endDate"] == "2024-06-04"
+    assert (replies[0].json["startDate"], replies[0].json["endDate"]) == (
+        str(MARKET.stocks["MSFT"].listed),
+        "2024-05-31",
+    )
+    assert world.vendor.asked == 2
+    world.clock.set("2024-06-03T22:00:00Z")
+    assert (await world.driver.get("/tiingo/daily/MSFT")).json["endDate"] == "2024-06-03"
+    assert world.vendor.asked == 3
 
 
 @pytest.mark.asyncio(loop_scope="function")
@@ -265,6 +302,17 @@ async def test_a_quota_is_passed_on(world: Any) -> None:
     reply = await world.driver.get(f"{PRICES}?startDate=2024-05-10")
     assert (reply.status, list(reply.json)) == (429, ["detail"])
     assert int(reply.headers["retry-after"]) > 0
+    assert (await world.driver.get("/tiingo/daily/IBM")).status == 429
+
+
+@pytest.mark.asyncio(loop_scope="function")
+async def test_a_source_without_raw_prices_is_told(world: Any) -> None:
+    """Rows with raw and adjusted prices cannot be had from a vendor that adjusts them itself."""
+    world.vendor.traits = PRE_ADJUSTED_TRAITS
+    reply = await world.driver.get(f"{PRICES}?startDate=2024-05-10")
+    assert reply.status == 403
+    assert "raw" in reply.json["detail"]
+    assert (await world.driver.get("/tiingo/daily/AAPL")).status == 200
 
 
 @pytest.mark.asyncio(loop_scope="function")

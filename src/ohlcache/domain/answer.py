@@ -48,7 +48,8 @@ class Answer:
     """Candles with their provenance; everything in it is the same whichever tier it came from.
 
     ``days``: market-date ordinal of each candle; ``actions``: splits and dividends with ex-dates in the span (daily
-    answers only); ``source``: the vendor whose series it is; ``resolution``: that of the
+    answers only); ``raw``: the candles before they were adjusted, where the request wants them too;
+    ``source``: the vendor whose series it is; ``resolution``: that of the
     candles (differs from the request's after a fallback); ``observed_at``: instant of the newest vendor word in it;
     ``fresh_until``: the next instant at which it could change; ``data_until``: the instant at which the source's data
     ends, None for a live source; ``synthetic``: the candles are derived, not recorded; ``stale``: the vendor is down
@@ -69,13 +70,15 @@ class Answer:
     stale: bool = False
     fallback: Fallback | None = None
     actions: Actions = field(default_factory=Actions.none)
+    raw: Candles | None = None
     representations: dict[str, bytes] = field(default_factory=dict, repr=False)
     """Encoded forms of this answer, kept beside it so that a hit serialises nothing."""
 
     @property
     def nbytes(self) -> int:
         """The memory this answer takes, in bytes, its encoded forms included."""
-        return self.candles.nbytes + self.days.nbytes + sum(map(len, self.representations.values())) + 1024
+        columns = self.candles.nbytes + self.days.nbytes + (self.raw.nbytes if self.raw is not None else 0)
+        return columns + sum(map(len, self.representations.values())) + 1024
 
 
 @dataclass(frozen=True, slots=True)

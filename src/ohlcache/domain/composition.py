@@ -91,6 +91,7 @@ def compose(
         synthetic=source.synthetic,
         stale=stale,
         actions=part.actions,
+        raw=part.candles if request.raw_too else None,
     )
 
 

@@ -64,7 +64,8 @@ class CandleRequest:
     """One ticker, one resolution, one span, and how it is to be adjusted.
 
     ``range`` is the name of the range, or ``custom``. ``adjustment`` None means the source's default. With ``partial``
-    an answer with holes is given, marked as such, instead of an error.
+    an answer with holes is given, marked as such, instead of an error; with ``raw_too`` the candles as they were come
+    beside the adjusted ones.
     """
 
     ticker: str
@@ -73,6 +74,7 @@ class CandleRequest:
     span: Span
     adjustment: Adjustment | None = None
     partial: bool = False
+    raw_too: bool = False
     cache_key: str = field(init=False)
     lock_key: str = field(init=False)
 

@@ -115,6 +115,7 @@ def _routes(lifecycle: Lifecycle, options: HttpOptions) -> RouteTable:
             Route("/tiingo/daily/{ticker}", {"GET": tiingo.metadata}),
             Route("/iex/{ticker}/prices", {"GET": tiingo.iex}),
             Route("/tiingo/utilities/search", {"GET": tiingo.search}),
+            Route("/tiingo/utilities/search/{query}", {"GET": tiingo.search}),
             Route("/api/test", {"GET": tiingo.test}),
             Route("/healthz", {"GET": health.alive}),
             Route("/readyz", {"GET": health.ready}),

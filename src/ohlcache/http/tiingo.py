@@ -8,24 +8,22 @@ widths, hours outside the session, quotes) is refused; nothing is passed on.
 from __future__ import annotations
 
 import asyncio
-from datetime import date
+from dataclasses import replace
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ohlcache.domain.adjustment import Adjustment
-from ohlcache.domain.errors import InvalidRequest, TickerNotFound, VendorUnavailable
+from ohlcache.domain.errors import InvalidRequest, NotEntitled, TickerNotFound, VendorUnavailable
 from ohlcache.domain.market_time import market_date
 from ohlcache.domain.request import Range
-from ohlcache.domain.resolution import Resolution
-from ohlcache.domain.ticker import normalise_ticker
+from ohlcache.domain.span import Span
 from ohlcache.http.conditional import is_held
 from ohlcache.http.messages import NO_STORE, Response, json_response
 from ohlcache.http.negotiation import Coding, choose_coding
 from ohlcache.http.ohlc import provenance_headers
 from ohlcache.http.query import parse_any_query
 from ohlcache.http.representations import Encoder, represented
-from ohlcache.http.tiingo_query import frequency_of, resolution_of, span_of, style_of, wanted, within
+from ohlcache.http.tiingo_query import frequency_of, resolution_of, span_of, style_of, within
 from ohlcache.http.tiingo_rows import IEX_COLUMNS_DEFAULT, Frequency, Rows, Style, daily_rows, iex_rows
 from ohlcache.service.single_flight import SingleFlight
 
@@ -33,17 +31,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ohlcache.domain.answer import Answer, Served
-    from ohlcache.domain.span import Span
     from ohlcache.http.lifecycle import Lifecycle
     from ohlcache.http.messages import Request
     from ohlcache.http.representations import Representation
     from ohlcache.service.read_through import ReadThrough
 
-    Metadata = dict[str, str | None]
-
+SEARCH_CHARACTERS_MAX = 40
 SEARCH_RESULTS_MAX = 10
-METADATA_REMEMBERED_MAX = 10_000
-TRIES_MAX = 3
+LIVES_REMEMBERED_MAX = 10_000
+QUIET_TIME_MAX = timedelta(days=31)
+"""How far the newest candle is looked for, before the ticker's listing is."""
 
 _CONTENT_TYPES = {Style.JSON: b"application/json", Style.CSV: b"text/csv"}
 
@@ -54,32 +51,32 @@ class TiingoResource:
     def __init__(self, lifecycle: Lifecycle) -> None:
         self._lifecycle = lifecycle
         self._encoder = Encoder(self._weigh)
-        self._metadata: dict[str, tuple[date, Metadata]] = {}
-        self._flights: SingleFlight[Metadata] = SingleFlight()
+        self._lives = Lives()
 
     async def daily(self, request: Request) -> Response:
         """Return end-of-day rows: of the dates asked for, or the newest one."""
         cache, fields = self._lifecycle.cache, parse_any_query(request.query)
         style, frequency = style_of(fields), frequency_of(fields)
-        span = span_of(fields, cache)
-        if span is not None:
-            span = within(cache, frequency.covering(span))
-            if span is None:
-                return _nothing(style)
-        raw, adjusted = await _raw_and_adjusted(cache, request.params[0], span, frequency)
-        coding = _coding(request)
+        span, coding = span_of(fields, cache), _coding(request)
+        if span is None:
+            served = await self._newest(cache, request.params[0], frequency)
+        elif (possible := within(cache, span)) is None:
+            return _nothing(style)
+        else:
+            served = await _end_of_day(cache, request.params[0], frequency.covering(possible))
 
         def encode(answer: Answer) -> bytes:
-            rows = daily_rows(raw.answer, answer, frequency)
+            rows = daily_rows(answer, frequency)
             if span is None:
                 return _shaped(rows.newest(), fields).written(style, "T00:00:00+00:00", by_name=True)
             return _shaped(rows, fields).written(style, "T00:00:00.000Z")
 
-        if span is None or fields.keys() & {"columns", "sort"}:
-            shown = represented(encode(adjusted.answer), coding)
+        if fields.keys() & {"columns", "sort"}:
+            shown = await asyncio.to_thread(lambda: represented(encode(served.answer), coding))
         else:
-            shown = await self._encoder.represent(adjusted.answer, f"tiingo-{frequency}-{style}", coding, encode)
-        return _response(request, cache, adjusted, shown, style)
+            form = f"tiingo-{frequency}-{style}{'-newest' if span is None else ''}"
+            shown = await self._encoder.represent(served.answer, form, coding, encode)
+        return _response(request, cache, served, shown, style)
 
     async def iex(self, request: Request) -> Response:
         """Return bars of the session's minutes: of the dates asked for, or of the newest session."""
@@ -93,9 +90,19 @@ class TiingoResource:
                     field=flag,
                 )
         span = span_of(fields, cache)
-        if span is not None and (span := within(cache, span)) is None:
+        if span is None:
+            asked = cache.parse(request.params[0], range=Range.DAY, resolution=resolution, adjust=Adjustment.NONE)
+        elif (possible := within(cache, span)) is None:
             return _nothing(style)
-        served = await cache.get(wanted(cache, request.params[0], span, resolution, Adjustment.NONE))
+        else:
+            asked = cache.parse(
+                request.params[0],
+                start_date=possible.start,
+                end_date=possible.end,
+                resolution=resolution,
+                adjust=Adjustment.NONE,
+            )
+        served = await cache.get(asked)
         if served.answer.fallback is not None:
             raise VendorUnavailable(served.answer.fallback.message)
         shape = {"columns": ",".join(IEX_COLUMNS_DEFAULT)} | {name: text for name, text in fields.items() if text}
@@ -109,20 +116,33 @@ class TiingoResource:
     async def metadata(self, request: Request) -> Response:
         """Return what is known of a ticker: its name, and the dates of its first and last daily candle."""
         cache = self._lifecycle.cache
-        ticker = normalise_ticker(request.params[0])
-        today = market_date(cache.as_of())
-        known = self._metadata.get(ticker)
-        if known is None or known[0] != today:
-            found, _ = await self._flights.do(ticker, lambda: _metadata_of(cache, ticker))
-            if len(self._metadata) >= METADATA_REMEMBERED_MAX:
-                self._metadata.clear()
-            known = self._metadata[ticker] = today, found
-        return json_response(known[1])
+        # Asked first, because it says why it cannot answer, and has today's row as soon as anybody.
+        month = await cache.get(cache.parse(request.params[0], range=Range.MONTH))
+        ticker, days = month.answer.request.ticker, month.answer.days[-1:].tolist()
+        life = await self._lives.of(ticker, cache)
+        if life is None and not days:
+            raise TickerNotFound(f"The dates of {ticker} are not known.")
+        names = [info.name for info in await cache.suggest(ticker, SEARCH_RESULTS_MAX) if info.ticker == ticker]
+        last = date.fromordinal(days[0]) if days else life and life.end
+        return json_response(
+            {
+                "ticker": _spelled(ticker),
+                "name": names[0] if names else _spelled(ticker),
+                "exchangeCode": None,
+                "description": None,
+                "startDate": life and life.start.isoformat(),
+                "endDate": last and last.isoformat(),
+            }
+        )
 
     async def search(self, request: Request) -> Response:
-        """Return tickers of the source that match ``query``."""
-        fields = parse_any_query(request.query)
-        found = await self._lifecycle.cache.suggest(fields.get("query", "")[:40].strip(), SEARCH_RESULTS_MAX)
+        """Return tickers of the source that match what is asked, as a parameter or at the end of the path."""
+        text = request.params[0] if request.params else parse_any_query(request.query).get("query", "")
+        if len(text) > SEARCH_CHARACTERS_MAX:
+            raise InvalidRequest(
+                f"query is longer than {SEARCH_CHARACTERS_MAX} characters.", hint="Write query=AA.", field="query"
+            )
+        found = await self._lifecycle.cache.suggest(text.strip(), SEARCH_RESULTS_MAX)
         return json_response(
             [{"ticker": _spelled(info.ticker), "name": info.name, "assetType": "Stock"} for info in found]
         )
@@ -131,44 +151,55 @@ class TiingoResource:
         """Return Tiingo's sign of life."""
         return json_response({"message": "You successfully sent a request"})
 
+    async def _newest(self, cache: ReadThrough, ticker: str, frequency: Frequency) -> Served:
+        """Return the periods that have the newest candle in them."""
+        today = market_date(cache.as_of())
+        served = await _end_of_day(cache, ticker, Span(frequency.period(today - QUIET_TIME_MAX).start, today))
+        if len(served.answer.candles):
+            return served
+        life = await self._lives.of(served.answer.request.ticker, cache)  # it may have been delisted long ago
+        return served if life is None else await _end_of_day(cache, ticker, frequency.period(life.end))
+
     def _weigh(self, answer: Answer) -> None:
         cache = self._lifecycle.opened
         if cache is not None:
             cache.grown(answer)
 
 
-async def _metadata_of(cache: ReadThrough, ticker: str) -> Metadata:
-    listing = await cache.listing(ticker)
-    if listing is None:
-        raise TickerNotFound(f"The dates of {ticker} are not known.")
-    names = [info.name for info in await cache.suggest(ticker, SEARCH_RESULTS_MAX) if info.ticker == ticker]
-    return {
-        "ticker": _spelled(ticker),
-        "name": names[0] if names else _spelled(ticker),
-        "exchangeCode": None,
-        "description": None,
-        "startDate": listing.start.isoformat(),
-        "endDate": listing.end.isoformat(),
-    }
+class Lives:
+    """The first and last dates of tickers, asked for once a day whoever asks."""
+
+    def __init__(self) -> None:
+        self._day: date | None = None
+        self._known: dict[str, Span] = {}
+        self._flights: SingleFlight[Span | None] = SingleFlight()
+
+    async def of(self, ticker: str, cache: ReadThrough) -> Span | None:
+        """Return the life of ``ticker``; None where the source does not tell, which is not remembered."""
+        today = market_date(cache.as_of())
+        if self._day != today or len(self._known) >= LIVES_REMEMBERED_MAX:
+            self._day = today
+            self._known.clear()
+        if ticker not in self._known:
+            told, _ = await self._flights.do(ticker, lambda: cache.listing(ticker))
+            if told is None:
+                return None
+            self._known[ticker] = told
+        return self._known[ticker]
 
 
-async def _raw_and_adjusted(
-    cache: ReadThrough, ticker: str, span: Span | None, frequency: Frequency
-) -> tuple[Served, Served]:
-    """Return the same candles twice, as they were and adjusted; without a span those of the newest period."""
-    if span is None:
-        # A month, because it may have been halted for some days.
-        newest = await cache.get(cache.parse(ticker, range=Range.MONTH, adjust=Adjustment.ALL))
-        last = newest.answer.days[-1:].tolist() or [market_date(cache.as_of()).toordinal()]
-        span = within(cache, frequency.period(date.fromordinal(last[0])))
-        assert span is not None, "the newest candle is not in the future"
-    for _ in range(TRIES_MAX):
-        # One after the other: the adjusted answer needs more, so that the raw one is in the store by then.
-        adjusted = await cache.get(wanted(cache, ticker, span, Resolution.DAY, Adjustment.ALL))
-        raw = await cache.get(wanted(cache, ticker, span, Resolution.DAY, Adjustment.NONE))
-        if np.array_equal(raw.answer.days, adjusted.answer.days):
-            return raw, adjusted
-    raise VendorUnavailable("The candles are changing at the moment.")
+async def _end_of_day(cache: ReadThrough, ticker: str, span: Span) -> Served:
+    """Return raw and adjusted candles of the same words of the vendor."""
+    possible = within(cache, span)
+    assert possible is not None, "it begins with what is possible"
+    asked = cache.parse(ticker, start_date=possible.start, end_date=possible.end, adjust=Adjustment.ALL)
+    try:
+        return await cache.get(replace(asked, raw_too=True))
+    except InvalidRequest as exc:
+        raise NotEntitled(
+            "These rows need raw prices, and this source gives prices that are adjusted already.",
+            hint=f"Use /api/v2/tickers/{asked.ticker}/ohlc, or another source.",
+        ) from exc
 
 
 def _response(request: Request, cache: ReadThrough, served: Served, shown: Representation, style: Style) -> Response:
@@ -188,7 +219,7 @@ def _nothing(style: Style) -> Response:
 
 
 def _shaped(rows: Rows, fields: Mapping[str, str]) -> Rows:
-    columns = [name for name in fields.get("columns", "").split(",") if name not in {"", "date"}]
+    columns = [name for name in fields.get("columns", "").split(",") if name]
     rows = rows.only(columns) if columns else rows
     sort = fields.get("sort", "date")
     if sort not in {"date", "-date"}:

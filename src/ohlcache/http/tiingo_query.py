@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from ohlcache.domain.errors import InvalidRequest
 from ohlcache.domain.market_time import market_date
-from ohlcache.domain.request import Range
 from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.span import Span
 from ohlcache.http.tiingo_rows import Frequency, Style
@@ -17,8 +16,6 @@ from ohlcache.http.tiingo_rows import Frequency, Style
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from ohlcache.domain.adjustment import Adjustment
-    from ohlcache.domain.request import CandleRequest
     from ohlcache.service.read_through import ReadThrough
 
 _DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[T ].*)?", re.ASCII)
@@ -75,15 +72,6 @@ def within(cache: ReadThrough, span: Span) -> Span | None:
     """Return what of ``span`` can have candles: nothing before the calendar begins, and nothing to come."""
     first, last = max(span.start, cache.calendar.span.start), min(span.end, market_date(cache.as_of()))
     return Span(first, last) if first <= last else None
-
-
-def wanted(
-    cache: ReadThrough, ticker: str, span: Span | None, resolution: Resolution, adjustment: Adjustment
-) -> CandleRequest:
-    """Return the request for ``span``; without one, for the newest session."""
-    if span is None:
-        return cache.parse(ticker, range=Range.DAY, resolution=resolution, adjust=adjustment)
-    return cache.parse(ticker, start_date=span.start, end_date=span.end, resolution=resolution, adjust=adjustment)
 
 
 def _date(text: str, field: str) -> date:

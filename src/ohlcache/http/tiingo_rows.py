@@ -90,7 +90,8 @@ class Rows:
         return Rows(self.dates[::-1], {name: column[::-1] for name, column in self.columns.items()})
 
     def only(self, names: Sequence[str]) -> Rows:
-        """Return the columns of ``names``, in their order; InvalidRequest when there is no such column."""
+        """Return the columns of ``names`` beside the date, in their order; InvalidRequest when there is no such one."""
+        names = [name for name in names if name != "date"]
         unknown = next((name for name in names if name not in self.columns), None)
         if unknown is not None:
             raise InvalidRequest(
@@ -111,14 +112,18 @@ class Rows:
         return _encode_json([dict(zip(names, row, strict=True)) for row in rows])
 
 
-def daily_rows(raw: Answer, adjusted: Answer, frequency: Frequency) -> Rows:
-    """Return end-of-day rows made of the same candles, as they were and adjusted for everything."""
-    days = days_of(raw)
+def daily_rows(answer: Answer, frequency: Frequency) -> Rows:
+    """Return end-of-day rows of an answer that has the raw candles too."""
+    raw, adjusted = answer.raw, answer.candles
+    assert raw is not None, "the request wanted the raw candles too"
+    days = days_of(answer)
     dividends, splits = np.zeros(len(days)), np.ones(len(days))
-    at = raw.days.searchsorted(raw.actions.days)
-    dividends[at], splits[at] = raw.actions.dividends, raw.actions.splits
+    # A session may have an action and no candle.
+    at = answer.days.searchsorted(answer.actions.days)
+    here = np.isin(answer.actions.days, answer.days)
+    dividends[at[here]], splits[at[here]] = answer.actions.dividends[here], answer.actions.splits[here]
     columns: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {}
-    for name, candles in (("{}", raw.candles), ("adj{}", adjusted.candles)):
+    for name, candles in (("{}", raw), ("adj{}", adjusted)):
         for field in ("close", "high", "low", "open", "volume"):
             word = field if name == "{}" else field.capitalize()
             columns[name.format(word)] = getattr(candles, field)

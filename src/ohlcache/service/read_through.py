@@ -386,4 +386,4 @@ class ReadThrough:
 
 def memory_key(request: CandleRequest) -> Hashable:
     """Return what the memory tier keeps the answer to ``request`` under."""
-    return (request.cache_key, request.adjustment, request.partial)
+    return (request.cache_key, request.adjustment, request.partial, request.raw_too)
