@@ -111,7 +111,8 @@ def open_database(path: Path, *, steps: Sequence[Sequence[str]] = STEPS) -> sqli
     Transactions are opened by hand. ``synchronous=NORMAL``: in WAL mode a committed write survives the death of the
     process at any instant; a power loss may take the last commits, never the file. What it takes is fetched anew.
     """
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS_MAX, isolation_level=None)
+    # Whoever has it in a thread of its own closes it from another when that thread has ended.
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS_MAX, isolation_level=None, check_same_thread=False)
     try:
         for pragma in (
             f"page_size = {PAGE_BYTES}",
@@ -147,6 +148,7 @@ def open_to_read(path: Path) -> PassingConnection | None:
                 uri=True,
                 timeout=BUSY_SECONDS_MAX,
                 isolation_level=None,
+                check_same_thread=False,
                 factory=PassingConnection,
             )
             try:

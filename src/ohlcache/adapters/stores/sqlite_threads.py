@@ -69,7 +69,13 @@ class ConnectionThread:
         """Let the work that was given end, then close the connection and the thread; idempotent."""
         if not self._closed:
             self._closed = True
-            await asyncio.shield(asyncio.wrap_future(self._executor.submit(self._drop_connection)))
+            try:
+                closing = self._executor.submit(self._drop_connection)
+            except RuntimeError:
+                # The interpreter is ending, and the thread has ended with its last work.
+                self._drop_connection()
+                return
+            await asyncio.shield(asyncio.wrap_future(closing))
             self._executor.shutdown(wait=False)
 
     def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
