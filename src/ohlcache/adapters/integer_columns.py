@@ -185,7 +185,9 @@ class ColumnReader:
 
 
 def _formed(values: Int64s, form: Form) -> _Formed:
-    if form is Form.PLAIN or (values == values[0]).all():
+    if (values == values[0]).all():
+        return _Formed(Form.PLAIN, int(values[0]), 1, [])
+    if form is Form.PLAIN:
         return _plain(values)
     small = np.diff(values, prepend=values[:1]) if form is Form.DELTA else values.copy()
     small[0] = 0
