@@ -181,9 +181,15 @@ def _condition(node: ast.If | ast.While | ast.IfExp) -> Iterator[tuple[str, str]
         yield "boolean", _text(ast.UnaryOp(ast.Not(), node.test))
 
 
+ORDERLESS = frozenset({"min", "max", "np.minimum", "np.maximum"})
+"""Functions for which it does not matter which of two arguments comes first."""
+
+
 def _call(node: ast.Call) -> Iterator[tuple[str, str]]:
     if len(node.args) > 1 and not any(isinstance(each, ast.Starred) for each in node.args[:2]):
         first, second, *rest = node.args
+        if ast.unparse(first) == ast.unparse(second) or ast.unparse(node.func) in ORDERLESS:
+            return  # no fault
         yield "swapped arguments", _text(ast.Call(node.func, [second, first, *rest], node.keywords))
 
 

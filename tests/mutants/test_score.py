@@ -31,7 +31,7 @@ class Thing:
         if a is None and not b:
             raise Wrong("words 5", hint="more")
         while self.go(a, b):
-            self.count += 1
+            self.count += min(a, b)
         return a[-1] * 2 if LIMIT <= 4 < 5 else None
 '''
 
@@ -49,7 +49,7 @@ def test_the_rules() -> None:
         ("removed statement", 'raise Wrong("words 5", hint="more")', "pass"),
         ("boolean", "self.go(a, b)", "(not self.go(a, b))"),
         ("swapped arguments", "self.go(a, b)", "(self.go(b, a))"),
-        ("removed statement", "self.count += 1", "pass"),
+        ("removed statement", "self.count += min(a, b)", "pass"),
         ("constant", "1", "2"),
         ("return value", "return a[-1] * 2 if LIMIT <= 4 < 5 else None", "return None"),
         ("arithmetic", "a[-1] * 2", "(a[-1] / 2)"),

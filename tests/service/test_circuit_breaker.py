@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ohlcache.ports import Metric
+from ohlcache.ports import Level, Metric
 from ohlcache.service.circuit_breaker import FAILURES_MAX, OPEN_SECONDS, CircuitBreaker
 from ohlcache.testing import FakeClock, RecordingTelemetry
 
@@ -59,6 +59,20 @@ def test_one_probe_decides(fails: bool) -> None:
     (guarded.breaker.failed if fails else guarded.breaker.succeeded)(probe)
     assert guarded.breaker.state.state == ("open" if fails else "closed")
     assert guarded.call(fails=False) != fails
+
+
+def test_opening_and_closing_are_told() -> None:
+    """E7, E8: one line each, loud when it opens."""
+    guarded = Guarded()
+    guarded.open()
+    guarded.clock.set(60.0)
+    guarded.call(fails=False)
+    assert guarded.telemetry.events(Level.ERROR) == ["circuit breaker open"]
+    assert guarded.telemetry.events(Level.INFO) == ["circuit breaker closed"]
+    assert guarded.breaker.state.failures == 0
+    guarded.call(fails=True)
+    guarded.call(fails=True)
+    assert guarded.breaker.state.state == "closed"
 
 
 def test_a_cancelled_probe_leaves_the_place_free() -> None:

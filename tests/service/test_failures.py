@@ -77,6 +77,18 @@ async def test_a_failing_store_marks_the_answer(cache: Callable[..., World]) -> 
     assert (await world.ask(range="1M")).degraded
 
 
+@pytest.mark.parametrize("operation", ["read", "write", "lease"])
+async def test_one_failure_is_enough_to_mark_it(cache: Callable[..., World], operation: str) -> None:
+    """T6: whatever could not be done, the answer says so, and it is counted under its name."""
+    world = cache()
+    world.first.store.failing = frozenset({operation})
+    assert (await world.ask(range="1M")).degraded
+    assert world.first.telemetry.total(Metric.CACHE_ERROR, operation=operation) > 0
+    assert world.first.telemetry.total(Metric.CACHE_ERROR) == world.first.telemetry.total(
+        Metric.CACHE_ERROR, operation=operation
+    )
+
+
 async def test_the_breaker_opens_at_three_and_skips_the_store(cache: Callable[..., World]) -> None:
     """D10, E7, F1: after three failures in a row the store is not asked for sixty seconds; it is counted and logged."""
     world = cache()

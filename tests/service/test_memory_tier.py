@@ -117,6 +117,29 @@ def test_the_oldest_that_was_asked_once_goes_first() -> None:
     assert tier.get("E", 0) is not None
 
 
+def test_it_is_filled_before_anything_goes() -> None:
+    """F2: nothing is pushed out while there is room, in entries and in bytes."""
+    tier = MemoryTier(entries_max=10, bytes_max=10 * answer_of("S").nbytes)
+    scan(tier, 10, "one")
+    assert (tier.statistics().entries, tier.statistics().evictions) == (10, 0)
+    tier.put("A", answer_of("A"))
+    assert (tier.statistics().entries, tier.statistics().evictions) == (10, 1)
+
+
+def test_who_was_asked_for_since_its_last_turn_has_another() -> None:
+    """F11: of the favourites the oldest that nobody has asked for goes, not the oldest."""
+    tier = MemoryTier(entries_max=10, bytes_max=1 << 20)
+    for key in "ABCDEFGHIJ":
+        tier.put(key, answer_of(key))
+        tier.get(key, 0)
+    tier.put("K", answer_of("K"))  # A to I become favourites, and A, the first of them, makes room
+    assert tier.get("A", 0) is None
+    tier.get("B", 0)
+    tier.put("L", answer_of("L"))
+    assert tier.get("C", 0) is None
+    assert tier.get("B", 0) is not None
+
+
 def test_what_comes_back_stays_longer() -> None:
     """F11: a key that was pushed out a moment ago and is asked for again outlives the next scan."""
     tier = MemoryTier(entries_max=10, bytes_max=1 << 20)
