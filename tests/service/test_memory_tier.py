@@ -225,4 +225,15 @@ def test_an_answer_weighs_its_encoded_forms() -> None:
     assert tier.statistics().bytes == before + 500
     answer.representations["csv"] = b"x" * 20_000
     tier.grown("A", answer)
-    assert tier.statistics().entries == 0
+    assert (tier.statistics().entries, tier.statistics().evictions) == (0, 1)
+
+
+def test_a_full_tier_keeps_all_when_one_grows() -> None:
+    """F6: an answer that grows within the budget pushes nobody out."""
+    tier = MemoryTier(entries_max=3, bytes_max=1 << 20)
+    scan(tier, 2, "one")
+    answer = answer_of("A")
+    tier.put("A", answer)
+    answer.representations["json"] = b"x" * 500
+    tier.grown("A", answer)
+    assert (tier.statistics().entries, tier.statistics().evictions) == (3, 0)
