@@ -228,6 +228,19 @@ def test_an_answer_weighs_its_encoded_forms() -> None:
     assert (tier.statistics().entries, tier.statistics().evictions) == (0, 1)
 
 
+def test_who_grows_beyond_the_budget_pushes_out_another() -> None:
+    """E12: bytes that come later are bytes of the budget, too."""
+    tier = MemoryTier(entries_max=10, bytes_max=3 * answer_of("S").nbytes + 100)
+    scan(tier, 2, "one")
+    answer = answer_of("A")
+    tier.put("A", answer)
+    answer.representations["json"] = b"x" * 101
+    tier.grown("A", answer)
+    assert (tier.statistics().entries, tier.statistics().evictions) == (2, 1)
+    assert tier.get("A", 0) is answer
+    assert tier.get("one 0", 0) is None
+
+
 def test_a_full_tier_keeps_all_when_one_grows() -> None:
     """F6: an answer that grows within the budget pushes nobody out."""
     tier = MemoryTier(entries_max=3, bytes_max=1 << 20)
