@@ -106,7 +106,7 @@ def test_one_scan_does_not_push_out_what_is_used() -> None:
 
 
 def test_the_oldest_that_was_asked_once_goes_first() -> None:
-    """F2: among those on probation the oldest goes; a protected one that is not used any more gives way in the end."""
+    """F2: of those that nobody has asked for again the oldest goes; a full tier of favourites still takes a new one."""
     tier = MemoryTier(entries_max=3, bytes_max=1 << 20)
     for key in "ABC":
         tier.put(key, answer_of(key))

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 FIELDS_MAX = 32
 SHOWN_CHARACTERS_MAX = 40
+SEARCHED_CHARACTERS_MAX = 40
 
 
 def parse_query(query: bytes, known: Collection[str]) -> dict[str, str]:
@@ -32,6 +33,15 @@ def parse_query(query: bytes, known: Collection[str]) -> dict[str, str]:
 def parse_any_query(query: bytes) -> dict[str, str]:
     """Return whatever parameters ``query`` has, the last of those that come twice; for paths that are not strict."""
     return dict(_pairs(query, "Send fewer."))
+
+
+def parse_searched(text: str) -> str:
+    """Return what is looked for, without the space around it; InvalidRequest when no ticker or name is that long."""
+    if len(text.strip()) > SEARCHED_CHARACTERS_MAX:
+        raise InvalidRequest(
+            f"query is longer than {SEARCHED_CHARACTERS_MAX} characters.", hint="Write query=AA.", field="query"
+        )
+    return text.strip()
 
 
 def parse_flag(text: str, field: str) -> bool:

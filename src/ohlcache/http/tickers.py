@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ohlcache.domain.errors import InvalidRequest
 from ohlcache.http.messages import json_response
-from ohlcache.http.query import parse_count, parse_query
+from ohlcache.http.query import parse_count, parse_query, parse_searched
 
 if TYPE_CHECKING:
     from ohlcache.http.lifecycle import Lifecycle
     from ohlcache.http.messages import Request, Response
 
 PARAMETERS = ("query", "limit")
-QUERY_CHARACTERS_MAX = 40
 SUGGESTIONS_DEFAULT = 10
 SUGGESTIONS_MAX = 50
 
@@ -27,11 +25,7 @@ class TickersResource:
     async def get(self, request: Request) -> Response:
         """Return tickers of the source that match, best first."""
         fields = parse_query(request.query, PARAMETERS)
-        text = fields.get("query", "").strip()
-        if len(text) > QUERY_CHARACTERS_MAX:
-            raise InvalidRequest(
-                f"query is longer than {QUERY_CHARACTERS_MAX} characters.", hint="Write query=AA.", field="query"
-            )
+        text = parse_searched(fields.get("query", ""))
         limit = parse_count(fields.get("limit", str(SUGGESTIONS_DEFAULT)), "limit", SUGGESTIONS_MAX)
         found = await self._lifecycle.cache.suggest(text, limit)
         return json_response({"tickers": [{"ticker": info.ticker, "name": info.name} for info in found[:limit]]})

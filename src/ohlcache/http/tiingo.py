@@ -21,7 +21,7 @@ from ohlcache.http.conditional import is_held
 from ohlcache.http.messages import NO_STORE, Response, json_response
 from ohlcache.http.negotiation import Coding, choose_coding
 from ohlcache.http.ohlc import provenance_headers
-from ohlcache.http.query import parse_any_query
+from ohlcache.http.query import parse_any_query, parse_searched
 from ohlcache.http.representations import Encoder, represented
 from ohlcache.http.tiingo_query import frequency_of, resolution_of, span_of, style_of, within
 from ohlcache.http.tiingo_rows import IEX_COLUMNS_DEFAULT, Frequency, Rows, Style, daily_rows, iex_rows
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from ohlcache.http.representations import Representation
     from ohlcache.service.read_through import ReadThrough
 
-SEARCH_CHARACTERS_MAX = 40
 SEARCH_RESULTS_MAX = 10
 LIVES_REMEMBERED_MAX = 10_000
 QUIET_TIME_MAX = timedelta(days=31)
@@ -138,11 +137,7 @@ class TiingoResource:
     async def search(self, request: Request) -> Response:
         """Return tickers of the source that match what is asked, as a parameter or at the end of the path."""
         text = request.params[0] if request.params else parse_any_query(request.query).get("query", "")
-        if len(text) > SEARCH_CHARACTERS_MAX:
-            raise InvalidRequest(
-                f"query is longer than {SEARCH_CHARACTERS_MAX} characters.", hint="Write query=AA.", field="query"
-            )
-        found = await self._lifecycle.cache.suggest(text.strip(), SEARCH_RESULTS_MAX)
+        found = await self._lifecycle.cache.suggest(parse_searched(text), SEARCH_RESULTS_MAX)
         return json_response(
             [{"ticker": _spelled(info.ticker), "name": info.name, "assetType": "Stock"} for info in found]
         )
