@@ -218,20 +218,29 @@ def _assert_types(holding: Holding) -> None:
 
 
 def _price_rows(candles: Candles) -> Float64s:
-    rows: Float64s = np.stack([candles.open, candles.high, candles.low, candles.close])
+    rows = np.empty((4, len(candles)), np.float64)
+    rows[0], rows[1], rows[2], rows[3] = candles.open, candles.high, candles.low, candles.close
     return rows
 
 
 def _action_rows(actions: Actions) -> Int64s:
-    floats = (actions.dividends, actions.splits, actions.closes)
-    return np.stack([actions.days.astype(np.int64), *(column.view(np.int64) for column in floats)])
+    rows = np.empty((4, len(actions)), np.int64)
+    rows[0] = actions.days
+    for row, column in zip(rows[1:], (actions.dividends, actions.splits, actions.closes), strict=True):
+        row[:] = column.view(np.int64)
+    return rows
 
 
 def _shape(ticks: Int64s) -> Int64s:
     """Return a candle's ticks as what is small about them: gap, body, upper and lower wick."""
     opened, high, low, closed = ticks
-    shape = np.stack([opened, closed - opened, high - np.maximum(opened, closed), np.minimum(opened, closed) - low])
-    shape[0, 1:] -= closed[:-1]
+    shape = np.empty_like(ticks)
+    gap, body, upper, lower = shape
+    gap[:1] = opened[:1]
+    np.subtract(opened[1:], closed[:-1], out=gap[1:])
+    np.subtract(closed, opened, out=body)
+    np.subtract(high, np.maximum(opened, closed), out=upper)
+    np.subtract(np.minimum(opened, closed), low, out=lower)
     return shape
 
 

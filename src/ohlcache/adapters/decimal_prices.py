@@ -59,6 +59,8 @@ def to_ticks(prices: Float64s) -> Ticks | None:
     ticks = _rounded(flat, digits)
     # Asked anew, because a huge value may be exact in few digits and out of reach in more.
     left_at = np.flatnonzero(~_exact(flat, ticks, digits))
+    if not len(left_at):
+        return Ticks(digits, ticks.reshape(prices.shape), digits, left_at, left_at, left_at, left_at)
     fine_digits = int(need[left_at].max(initial=digits, where=need[left_at] <= DIGITS_MAX))
     fine = _rounded(flat[left_at], fine_digits)
     exact = _exact(flat[left_at], fine, fine_digits)
@@ -103,27 +105,26 @@ def _exact(flat: Float64s, ticks: Int64s, digits: int) -> NDArray[np.bool_]:
 def _digits_needed(flat: Float64s) -> NDArray[np.int64]:
     """Return for each value the fewest decimal digits that give it back to the bit; _NOT_DECIMAL where none do."""
     need = np.full(len(flat), _NOT_DECIMAL, np.int64)
-    open_at = np.arange(len(flat))
+    open_at, rest = np.arange(len(flat)), flat
     for digits in range(DIGITS_MAX + 1):
-        rest = flat[open_at]
         exact = _exact(rest, _rounded(rest, digits), digits)
         need[open_at[exact]] = digits
-        open_at = open_at[~exact]
-        if not len(open_at):
+        if exact.all():
             break
+        open_at, rest = open_at[~exact], rest[~exact]
     return need
 
 
 def _cheapest_digits(need: NDArray[np.int64]) -> tuple[int, float]:
-    counts = np.bincount(need, minlength=_NOT_DECIMAL + 1)
+    counts = np.bincount(need, minlength=_NOT_DECIMAL + 1).tolist()
     finest = max((digits for digits in range(DIGITS_MAX + 1) if counts[digits]), default=0)
     costs = []
     for digits in range(finest + 1):
-        fine = int(counts[digits + 1 : _NOT_DECIMAL].sum())
+        fine = sum(counts[digits + 1 : _NOT_DECIMAL])
         costs.append(
             _DIGIT_COST * digits * len(need)
             + fine * (_FINE_COST + _DIGIT_COST * (finest - digits))
-            + _BITS_COST * int(counts[_NOT_DECIMAL])
+            + _BITS_COST * counts[_NOT_DECIMAL]
         )
-    best = int(np.argmin(costs))
-    return best, costs[best]
+    cheapest = min(costs)
+    return costs.index(cheapest), cheapest

@@ -189,7 +189,9 @@ def _formed(values: Int64s, form: Form) -> _Formed:
         return _Formed(Form.PLAIN, int(values[0]), 1, [])
     if form is Form.PLAIN:
         return _plain(values)
-    small = np.diff(values, prepend=values[:1]) if form is Form.DELTA else values.copy()
+    small = values.copy()
+    if form is Form.DELTA:
+        small[1:] -= values[:-1]
     small[0] = 0
     return _Formed(form, int(values[0]), 1, _planes(_zigzag(small)))
 

@@ -6,6 +6,7 @@ exactly as the vendor sent them; ``volume`` is int64, 0 where the vendor has non
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -93,15 +94,16 @@ def check_possible(candles: Candles) -> None:
     """
     if not len(candles):
         return
-    if np.any(np.diff(candles.time) <= 0):
+    if (candles.time[1:] <= candles.time[:-1]).any():
         raise VendorGarbage("The vendor sent candles out of order or twice.")
     for name in PRICE_COLUMNS:
         column = getattr(candles, name)
-        if not np.all(np.isfinite(column)) or np.any(column <= 0):
+        if not (column.min() > 0 and column.max() < math.inf):  # false for NaN, too: min() hands it on
             raise VendorGarbage(f"The vendor sent a candle whose {name} is not a positive number.")
-    if np.any(candles.high < np.maximum.reduce([candles.open, candles.close, candles.low])) or np.any(
-        candles.low > np.minimum(candles.open, candles.close)
+    if not (
+        (np.maximum(candles.open, candles.close) <= candles.high).all()
+        and (np.minimum(candles.open, candles.close) >= candles.low).all()
     ):
         raise VendorGarbage("The vendor sent a candle whose open or close lies outside its high and low.")
-    if np.any(candles.volume < 0):
+    if candles.volume.min() < 0:
         raise VendorGarbage("The vendor sent a candle with a negative volume.")

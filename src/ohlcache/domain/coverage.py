@@ -164,7 +164,7 @@ class Holding:
         return Holding(
             coverage,
             self.candles[np.repeat(keep, self.coverage.counts)],
-            self.actions[np.isin(self.actions.days, coverage.days)],
+            self.actions[coverage.among(self.actions.days)],
         )
 
     def between(self, first_day: int, last_day: int) -> Holding:

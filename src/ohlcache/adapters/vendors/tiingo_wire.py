@@ -36,6 +36,8 @@ from ohlcache.ports import TickerInfo
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from ohlcache.adapters.vendors.vendor_http import Reply
 
 T = TypeVar("T")
@@ -46,8 +48,6 @@ Volume = int | float | None
 VOLUME_MAX = 2**62
 REFUSAL_BYTES_MAX = 4096
 """Longer bodies with status 200 are answers, whatever words are in them."""
-
-_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _DailyRow(msgspec.Struct, gc=False):
@@ -99,7 +99,7 @@ def wire_ticker(ticker: str) -> str:
 def parse_daily(body: bytes) -> VendorAnswer:
     """Return the raw candles and the actions of ``/tiingo/daily/<ticker>/prices``; VendorGarbage when impossible."""
     rows = _decoded(_DAILY_ROWS, body)
-    candles = _candles([_seconds(row.date) // DAY_SECONDS * DAY_SECONDS for row in rows], rows)
+    candles = _candles(_seconds(rows) // DAY_SECONDS * DAY_SECONDS, rows)
     actions = [
         (row.date.astimezone(UTC).toordinal(), row.divCash or 0.0, _ratio(row.splitFactor), row.close)
         for row in rows
@@ -113,7 +113,7 @@ def parse_daily(body: bytes) -> VendorAnswer:
 def parse_iex(body: bytes) -> VendorAnswer:
     """Return the bars of ``/iex/<ticker>/prices``; VendorGarbage when they are impossible."""
     bars = _decoded(_IEX_BARS, body)
-    return VendorAnswer(_candles([_seconds(bar.date) for bar in bars], bars))
+    return VendorAnswer(_candles(_seconds(bars), bars))
 
 
 def parse_iex_half_hours(body: bytes) -> VendorAnswer:
@@ -209,7 +209,7 @@ def _decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         raise VendorGarbage("The vendor's answer cannot be read.") from exc
 
 
-def _candles(times: Sequence[int], rows: Sequence[_DailyRow] | Sequence[_IexBar]) -> Candles:
+def _candles(times: NDArray[np.int64], rows: Sequence[_DailyRow] | Sequence[_IexBar]) -> Candles:
     try:
         candles = Candles.from_columns(
             times,
@@ -217,7 +217,8 @@ def _candles(times: Sequence[int], rows: Sequence[_DailyRow] | Sequence[_IexBar]
             [row.high for row in rows],
             [row.low for row in rows],
             [row.close for row in rows],
-            np.asarray([_shares(row.volume) for row in rows], np.int64),
+            # The wire has floats (``38607.0``) and nulls, too.
+            [row.volume if row.volume.__class__ is int else round(row.volume or 0) for row in rows],
         )
     except OverflowError as exc:
         raise VendorGarbage("The vendor sent a volume that no exchange has.") from exc
@@ -225,14 +226,8 @@ def _candles(times: Sequence[int], rows: Sequence[_DailyRow] | Sequence[_IexBar]
     return candles
 
 
-def _seconds(at: datetime) -> int:
-    elapsed = at - _UNIX_EPOCH
-    return elapsed.days * DAY_SECONDS + elapsed.seconds
-
-
-def _shares(volume: Volume) -> int:
-    """Return the volume as an integer: the wire has floats (``38607.0``) and nulls."""
-    return round(volume) if volume else 0
+def _seconds(rows: Sequence[_DailyRow] | Sequence[_IexBar]) -> NDArray[np.int64]:
+    return np.floor(np.array([row.date.timestamp() for row in rows], np.float64)).astype(np.int64)
 
 
 def _ratio(split_factor: float | None) -> float:
