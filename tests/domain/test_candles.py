@@ -77,6 +77,7 @@ def test_cut_and_joined_is_the_same(candles: Candles, where: int) -> None:
     assert [column.dtype for column in joined.columns()] == [np.int64, *[np.float64] * 4, np.int64]
     unknown = spoilt(candles, "close", 0, math.nan)
     assert unknown == spoilt(candles, "close", 0, math.nan)
+    assert (candles == "candles") is False
     assert unknown != candles
     assert candles != "candles"
 

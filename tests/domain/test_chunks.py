@@ -115,8 +115,18 @@ def test_many_small_chunks_become_one() -> None:
         write, delete = fold(cut(SERIES, evening(day)), list(shelf.chunks.values()), everything)
         shelf.write(write, delete)
         most = max(most, len(shelf.chunks))
-    assert most < FOLD_CHUNKS_MIN
+    assert most == FOLD_CHUNKS_MIN - 1 == 7
     assert [row[0] for row in known_of(shelf.chunks.values())] == days
+
+
+def test_what_is_written_is_not_deleted() -> None:
+    """E16: a cell that is folded into what one of its chunks holds already keeps that chunk."""
+    days = [day for day in SESSION_DAYS if date.fromordinal(day).year == 2024][:8]
+    whole = Chunk(SERIES, merge([evening(day) for day in days]))
+    held = [whole, *(Chunk(SERIES, evening(day)) for day in days[1:7])]
+    write, delete = fold(cut(SERIES, evening(days[0])), held, everything)
+    assert [chunk.name for chunk in write] == [whole.name]
+    assert {chunk.name for chunk in delete} == {chunk.name for chunk in held[1:]}
 
 
 def test_an_expired_word_does_not_outvote_its_successor() -> None:

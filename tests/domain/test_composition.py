@@ -220,6 +220,16 @@ class TestHolesInTheLedger:
         assert self.days(Adjustment.SPLITS, without(daily, date(2024, 5, 31)), partial=True) == [3, 4, 5, 6, 7]
         assert self.days(Adjustment.SPLITS, daily, stale=True) == [3, 4, 5, 6, 7]
 
+    def test_the_only_day_needs_no_ledger(self) -> None:
+        """Nothing lies before Friday in an answer of Friday alone, whatever happened on it."""
+        friday = Span(date(2024, 6, 7), date(2024, 6, 7))
+        ledger = without(seen(Resolution.DAY, self.NOW), friday.start)
+        own = seen(Resolution.HOUR, self.NOW)
+        answer = composed(friday, own, self.NOW, Resolution.HOUR, Adjustment.SPLITS, ledger=ledger, partial=True)
+        assert len(answer.candles) == 7
+        assert answer.certificate.complete
+        assert not answer.stale
+
     @pytest.mark.parametrize("gone", [date(2024, 6, 5), date(2024, 6, 7)])
     def test_older_candles_on_an_older_scale_are_stale(self, gone: date) -> None:
         """Whole as a span in May may be: whether it was split in June is not known, and not for long believed."""

@@ -14,7 +14,16 @@ from domain.strategies import CALENDAR
 from ohlcache.domain.adjustment import Adjustment
 from ohlcache.domain.coverage import Coverage, SessionState
 from ohlcache.domain.freshness import last_due_day
-from ohlcache.domain.plan import Need, SliceLimit, due_sessions, missing_days, needs_of, plan, reach_of
+from ohlcache.domain.plan import (
+    Need,
+    SliceLimit,
+    due_sessions,
+    missing_days,
+    needs_of,
+    plan,
+    reach_of,
+    unbroken_from,
+)
 from ohlcache.domain.request import CandleRequest, years_before
 from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.series import Series
@@ -148,3 +157,19 @@ def test_what_a_request_needs() -> None:
     assert needs_of(request, "tiingo", Adjustment.NONE, CALENDAR, AS_OF) == (own,)
     daily = replace(request, resolution=Resolution.DAY)
     assert needs_of(daily, "tiingo", Adjustment.ALL, CALENDAR, AS_OF) == (ledger,)
+
+
+def test_from_where_a_ledger_has_no_hole() -> None:
+    """G12: one missing session is a hole; that the newest are missing is none."""
+    week = Need(Series("AAPL", "tiingo", Resolution.DAY), Span(date(2024, 5, 20), date(2024, 5, 24)))
+    days = CALENDAR.between(week.span).days.tolist()
+
+    def first(*held: int) -> date | None:
+        return unbroken_from(week, coverage_of({days[n] for n in held}), CALENDAR, AS_OF)
+
+    assert first(0, 1, 2, 3, 4) == first(0, 1, 2) == week.span.start
+    assert first(0, 2, 3, 4) == date(2024, 5, 22)
+    assert first(0, 1, 3) == date(2024, 5, 23)
+    assert first(1, 2, 3, 4) == date(2024, 5, 21)
+    assert first(0, 2, 4) == date(2024, 5, 24)
+    assert first() is None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import resource
 import signal
 import sys
@@ -16,6 +17,7 @@ import time
 import traceback
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from shutil import copytree, ignore_patterns, rmtree
@@ -56,11 +58,16 @@ class Knowledge:
     """For each file below src/ohlcache and each of its lines: the tests that run it."""
 
     def tests_of(self, path: str, first: int, last: int) -> list[str]:
-        """Return the tests that run any of the lines, quickest first; those of the whole file if it is run on import."""
+        """Return the tests that run any of the lines, quickest first.
+
+        What runs on import has no test of its own: it is for those of the whole file, and of whoever imports it.
+        """
         lines = self.runs.get(path, {})
         found = {test for line in range(first, last + 1) for test in lines.get(line, ())}
         if not found:
+            importers = _importers(path)
             found = {test for tests in lines.values() for test in tests}
+            found |= {test for test in self.seconds if test.partition("::")[0] in importers}
         return sorted(found, key=lambda test: (self.seconds[test], test))
 
 
@@ -142,6 +149,16 @@ def collected(child: int, folder: Path, began: float) -> Outcome | None:
     if code < 0:
         by = "it never ended"
     return Outcome(code != MISSED, by, used.ru_utime + used.ru_stime)
+
+
+@cache
+def _importers(path: str) -> frozenset[str]:
+    """Return the test files that import the module at ``path``, or from it."""
+    *folders, name = path.removesuffix(".py").split("/")
+    package = ".".join(("ohlcache", *folders))
+    imported = re.compile(rf"^ *from {package}\.{name} import|^ *from {package} import .*\b{name}\b", re.MULTILINE)
+    files = [file for tests in TESTS for file in sorted((ROOT / tests).glob("test_*.py"))]
+    return frozenset(str(file.relative_to(ROOT)) for file in files if imported.search(file.read_text()))
 
 
 class _Chosen:

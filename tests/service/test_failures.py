@@ -145,6 +145,38 @@ async def test_a_restart_forgets_the_breaker(cache: Callable[..., World]) -> Non
     assert process.store.asked.total() > 0
 
 
+async def test_a_probe_that_ends_in_a_fault_of_ours_keeps_no_place(cache: Callable[..., World]) -> None:
+    """E8: whatever a probe ends with, another may follow."""
+    world = cache()
+    store = world.first.store
+    store.failing = EVERYTHING
+    await world.ask("AAPL", range="1M")
+    store.failing = frozenset()
+    await world.clock.advance(60)
+
+    async def stumble(operation: str) -> None:
+        raise RuntimeError(operation)
+
+    store.before = stumble
+    with pytest.raises(RuntimeError):
+        await world.ask("IBM", range="1M")
+    store.before = None
+    assert not (await world.ask("MSFT", range="1M")).degraded
+    assert world.first.breaker.state.state == "closed"
+
+
+async def test_a_store_that_cannot_say_is_no_missing_session(cache: Callable[..., World]) -> None:
+    """T2, F2: what is held is told, or that it cannot be told; never that nothing is held."""
+    world = cache()
+    await world.ask(range="1M")
+    may = Span(date(2024, 5, 6), date(2024, 5, 31))
+    assert {told.state for told in await world.first.cache.coverage("AAPL", Resolution.DAY, may)} == {"final"}
+    world.first.store.failing = frozenset({"read"})
+    with pytest.raises(StoreError) as refused:
+        await world.first.cache.coverage("AAPL", Resolution.DAY, may)
+    assert "again" in refused.value.hint
+
+
 async def test_a_burst_of_a_cold_start_counts_once(cache: Callable[..., World]) -> None:
     """E28, F7: fifty first reads that fail together are one failure; the next attempts find the store well."""
     world = cache()
@@ -195,6 +227,17 @@ async def test_another_vendor_stands_in(cache: Callable[..., World], fault: Faul
     assert (served.tier, served.answer.source, served.degraded) == ("finnhub", "finnhub", True)
     assert served.answer.certificate.complete
     assert served.answer.fallback is None
+    assert world.first.telemetry.events(Level.WARNING) == ["source failed"]
+
+
+async def test_every_vendor_that_fails_is_told(cache: Callable[..., World]) -> None:
+    """F3, E3: where none can answer, the failure is the source's; the log has them all."""
+    world = cache(vendors=[vendor("tiingo"), vendor("finnhub", traits=PRE_ADJUSTED_TRAITS)])
+    world.vendors[0].faults.set(Fault.SERVER_ERROR)
+    world.vendors[1].faults.set(Fault.FORBIDDEN)
+    with pytest.raises(VendorUnavailable):
+        await world.ask(range="1M")
+    assert world.first.telemetry.events(Level.WARNING) == ["source failed"] * 2
 
 
 async def test_a_stand_in_gives_way_to_the_source(cache: Callable[..., World]) -> None:
@@ -302,6 +345,16 @@ async def test_days_stand_in_for_minutes(cache: Callable[..., World]) -> None:
     assert answer.adjustment is Adjustment.SPLITS
     assert answer.request.resolution is Resolution.MINUTES_5
     assert served.degraded
+
+
+async def test_the_day_that_stands_in_for_today_is_the_newest_there_is(cache: Callable[..., World]) -> None:
+    """F3: at eleven the minutes of 1D are today's, of which there is no daily candle yet: yesterday's stands in."""
+    only_days = replace(RAW_TRAITS, limits={Resolution.DAY: RAW_TRAITS.limits[Resolution.DAY]})
+    world = cache("2024-06-04T15:00:00Z", traits=only_days)
+    answer = (await world.ask(range="1D", resolution="5")).answer
+    assert answer.fallback is not None
+    assert answer.days.tolist() == [date(2024, 6, 3).toordinal()]
+    assert (await world.ask(range="1D")).answer.candles == answer.candles
 
 
 async def test_minutes_come_back_after_the_days(cache: Callable[..., World]) -> None:

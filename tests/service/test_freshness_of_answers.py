@@ -243,6 +243,9 @@ async def test_a_late_vendor_is_asked_again_soon(cache: Callable[..., World]) ->
     first = await world.ask(range="1W")
     assert first.answer.certificate.known_empty == 1
     assert first.answer.fresh_until <= world.clock.now() + 400
+    monday = Span(date(2024, 6, 3), date(2024, 6, 3))
+    [told] = await world.first.cache.coverage("AAPL", Resolution.DAY, monday)
+    assert (told.state, told.candles, told.observed_at) == ("known-empty", 0, world.clock.now())
     await world.clock.advance(1800)
     second = await world.ask(range="1W")
     assert second.answer.certificate.known_empty == 0

@@ -182,6 +182,7 @@ async def test_ten_processes_are_one_call(cache: Callable[..., World]) -> None:
     assert sum(each.tier == "tiingo" for each in served) == 1
     assert sum(p.telemetry.total(Metric.SHARED_FETCHES, scope="lease") for p in processes) == 9
     assert all(p.store.strong_reads > 0 for p in processes)
+    assert {(await process.ask(range="1M")).tier for process in processes} == {"in-memory"}
 
 
 async def test_getting_ready_uses_up_no_lease(cache: Callable[..., World]) -> None:

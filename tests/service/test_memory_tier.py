@@ -140,6 +140,45 @@ def test_who_was_asked_for_since_its_last_turn_has_another() -> None:
     assert tier.get("B", 0) is not None
 
 
+def test_of_favourites_that_nobody_asks_for_one_goes() -> None:
+    """F2: as many go as there must be room, and each is counted once."""
+    tier = MemoryTier(entries_max=10, bytes_max=1 << 20)
+    for key in "ABCDEFGHIJ":
+        tier.put(key, answer_of(key))
+        tier.get(key, 0)
+    for number, key in enumerate("KLM", start=1):
+        tier.put(key, answer_of(key))
+        assert (tier.statistics().entries, tier.statistics().evictions) == (10, number)
+
+
+def test_a_favourite_starts_anew() -> None:
+    """F11: what made an answer a favourite earns it no turn among the favourites."""
+    tier = MemoryTier(entries_max=10, bytes_max=1 << 20)
+    for key in "ABCDEFGHIJ":
+        tier.put(key, answer_of(key))
+        for _ in range(3):
+            tier.get(key, 0)
+    tier.put("K", answer_of("K"))
+    assert tier.get("A", 0) is None
+    assert tier.get("B", 0) is not None
+
+
+def test_a_tenth_of_the_bytes_is_for_what_is_new() -> None:
+    """F11: an answer that takes more than a tenth of the tier goes before favourites do, alone as it is."""
+    small = answer_of("S").nbytes
+    tier = MemoryTier(entries_max=100, bytes_max=20 * small)
+    for number in range(20):
+        tier.put(number, answer_of("F"))
+        tier.get(number, 0)
+    large = answer_of("L", rows=50)
+    tier.put("L", large)
+    held = tier.statistics().entries
+    assert 2 * small < large.nbytes < 10 * small
+    tier.put("M", answer_of("M"))
+    assert tier.get("L", 0) is None
+    assert tier.statistics().entries == held
+
+
 def test_what_comes_back_stays_longer() -> None:
     """F11: a key that was pushed out a moment ago and is asked for again outlives the next scan."""
     tier = MemoryTier(entries_max=10, bytes_max=1 << 20)
@@ -160,6 +199,7 @@ def test_what_expires_is_replaced_where_it_was() -> None:
         tier.get(key, 0)
     scan(tier, 12, "one")
     assert tier.get("A", 11) is None
+    assert tier.statistics().entries == 9  # what has expired is let go
     tier.put("A", answer_of("A"))
     tier.put("B", answer_of("B"))
     scan(tier, 12, "two")

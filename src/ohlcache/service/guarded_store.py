@@ -45,10 +45,9 @@ class GuardedStore:
         """Return the chunks that overlap ``span``; None when the store cannot say."""
         return await self._guarded("read", lambda: self._store.read(series, span, strongly=strongly))
 
-    async def write(self, chunks: Sequence[Chunk], *, delete: Sequence[Chunk] = ()) -> bool:
-        """Keep ``chunks``; return whether they were kept."""
-        done = await self._guarded("write", lambda: _true(self._store.write(chunks, delete=delete)))
-        return done is True
+    async def write(self, chunks: Sequence[Chunk], *, delete: Sequence[Chunk] = ()) -> None:
+        """Keep ``chunks``, if the store can, and delete the others after that."""
+        await self._guarded("write", lambda: self._store.write(chunks, delete=delete))
 
     async def acquire(
         self, key: str, holder: str, *, now: float, life_seconds: float, displacing: int | None = None
@@ -65,15 +64,11 @@ class GuardedStore:
 
     async def release(self, lease: Lease, *, failure: FailureNote | None = None) -> None:
         """Give a lease back."""
-        await self._guarded("lease", lambda: _true(self._leases.release(lease, failure=failure)))
+        await self._guarded("lease", lambda: self._leases.release(lease, failure=failure))
 
     async def delete_ticker(self, ticker: str) -> int:
         """Drop all chunks of ``ticker``; unlike the rest this raises StoreError: its caller must know."""
         return await self._store.delete_ticker(ticker)
-
-    async def tickers(self) -> Sequence[str]:
-        """Return the tickers of which something is held; empty when the store cannot say."""
-        return await self._guarded("read", self._store.tickers) or ()
 
     async def close(self) -> None:
         """Release the store."""
@@ -99,8 +94,3 @@ class GuardedStore:
             raise
         self.breaker.succeeded(ticket)
         return value
-
-
-async def _true(work: Awaitable[None]) -> bool:
-    await work
-    return True
