@@ -77,6 +77,17 @@ def test_selecting_keeps_whole_sessions(holding: Holding, wanted: set[int]) -> N
     assert rows_of(holding.between(first, last)) == [row for row in rows_of(holding) if first <= row[0] <= last]
 
 
+@given(daily_rows(), st.integers(0, len(SESSION_DAYS) - 1), st.integers(0, len(SESSION_DAYS) - 1))
+def test_a_part_has_the_actions_of_its_days(rows: list[Row], one: int, other: int) -> None:
+    """G12: those of its first and of its last day, too."""
+    first, last = sorted((SESSION_DAYS[one], SESSION_DAYS[other]))
+    holding = holding_of(rows, split_days=SESSION_DAYS)
+    part = holding.between(first, last)
+    assert part.actions.days.tolist() == part.coverage.days.tolist()
+    assert part.coverage.days.tolist() == [row[0] for row in rows if first <= row[0] <= last]
+    assert holding.select(holding.coverage.days >= first).actions.days.tolist() == [d for d, *_ in rows if d >= first]
+
+
 @given(daily_rows(), st.integers(-2 * DAY, 400 * DAY), st.sampled_from([0.0, 90.0 * DAY]))
 def test_what_is_relied_on(rows: list[Row], later: int, life: float) -> None:
     """C1, C2, C7, T3: final for its life (0: for ever), forming five minutes, never a forming word from the future."""

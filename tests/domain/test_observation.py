@@ -128,6 +128,31 @@ def test_a_session_cut_in_two_is_doubted(resolution: Resolution, oldest: int, ne
         assert gaps == []
 
 
+THREE = Span(date(2024, 5, 29), date(2024, 5, 31))
+
+
+@pytest.mark.parametrize("edge", ["bell", "close"])
+@pytest.mark.parametrize(("whole", "doubted"), [(0, False), (1, True), (2, True)])
+def test_a_session_is_doubted_where_most_others_are_traded_whole(edge: str, whole: int, doubted: bool) -> None:
+    """B10, T2: one of two that is whole is enough to ask again for a third that is not; thin trading is believed."""
+    sessions = CALENDAR.between(THREE)
+    minutes = sessions.candle_opens(Resolution.MINUTE).reshape(3, 390)
+    rows = [minutes[n] for n in ((0, 1, 2) if edge == "bell" else (2, 1, 0))]
+    part = slice(7, None) if edge == "bell" else slice(None, -7)
+    thin = [row[part] if n == 0 or n > whole else row for n, row in enumerate(rows)]
+    answer = VendorAnswer(flat(sorted(int(time) for row in thin for time in row)))
+    gaps = doubtful_gaps(answer, THREE, Resolution.MINUTE, calendar=CALENDAR, as_of=EVENING)
+    day = THREE.start if edge == "bell" else THREE.end
+    assert [gap for gap, _ in gaps] == ([Span(day, day)] if doubted else [])
+
+
+def test_a_thin_session_alone_is_believed() -> None:
+    """T2: with nothing to compare it with, a day that begins late and ends early is what the vendor says it is."""
+    day = Span(date(2024, 5, 29), date(2024, 5, 29))
+    answer = VendorAnswer(flat(CALENDAR.between(day).candle_opens(Resolution.MINUTE).tolist()[5:-5]))
+    assert doubtful_gaps(answer, day, Resolution.MINUTE, calendar=CALENDAR, as_of=EVENING) == []
+
+
 def test_thin_trading_is_not_doubted() -> None:
     """T2: sessions that usually begin late and end early are not taken for cut off."""
     times = [time for time in SESSIONS.candle_opens(Resolution.MINUTE).tolist() if time % 3600 == 900]

@@ -263,7 +263,10 @@ def test_an_answer_weighs_its_encoded_forms() -> None:
     assert tier.statistics().bytes == before + 500 == answer.nbytes
     tier.grown("A", answer_of("A"))  # another answer under this key is not what is held
     assert tier.statistics().bytes == before + 500
-    answer.representations["csv"] = b"x" * 20_000
+    answer.representations["text"] = b"x" * (10_000 - answer.nbytes)
+    tier.grown("A", answer)
+    assert (tier.statistics().entries, tier.statistics().bytes) == (1, 10_000)  # the bound is the last size allowed
+    answer.representations["csv"] = b"x"
     tier.grown("A", answer)
     assert (tier.statistics().entries, tier.statistics().evictions) == (0, 1)
 
