@@ -39,8 +39,8 @@ COMMANDS = (
 DEBUG_FLAG = "--debug"
 
 
-def build_app() -> typer.Typer:
-    """Return the application with every command registered."""
+def build_app(words: Sequence[str] = ()) -> typer.Typer:
+    """Return the application with the command that ``words`` name; with every command where they name none."""
     app = typer.Typer(
         name="ohlcache",
         no_args_is_help=True,
@@ -50,7 +50,8 @@ def build_app() -> typer.Typer:
         epilog="Settings come from the environment: see `ohlcache settings`. If something is wrong: `ohlcache doctor`.",
     )
     app.callback()(_common)
-    for command in COMMANDS:
+    named = next((word.replace("-", "_") for word in words if not word.startswith("-")), None)
+    for command in (named,) if named in COMMANDS else COMMANDS:
         import_module(f"ohlcache.cli.{command}").register(app)
     return app
 
@@ -79,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")  # a terminal that cannot show a sign shows another one
     try:
-        code = build_app()(words, prog_name="ohlcache", standalone_mode=False)
+        code = build_app(words)(words, prog_name="ohlcache", standalone_mode=False)
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
         code = ExitCode.INTERRUPTED
