@@ -100,7 +100,7 @@ def test_the_certificate_counts(now: float, resolution: Resolution, start: int, 
     assert certificate.forming == int(sum(day in forming for day in answer.days.tolist()))
 
 
-@pytest.mark.parametrize(("time", "expected"), [("19:59", 6), ("20:05", 7)])
+@pytest.mark.parametrize(("time", "expected"), [("19:59", 6), ("20:00", 7), ("20:05", 7)])
 def test_the_half_hour_that_ends_a_session_is_due_at_its_close(time: str, expected: int) -> None:
     """B3: six whole hours and a half make seven 60-minute candles, all of them due once the session is over."""
     now = instant_of(f"2024-06-05T{time}:00Z")
@@ -164,6 +164,25 @@ def test_a_source_that_has_ended_and_a_stale_answer() -> None:
     assert stale.fresh_until == now + 86_400 + STALE_LIFE_SECONDS
     assert stale.stale
     assert stale.observed_at == now
+
+
+def test_an_answer_is_as_old_as_its_ledger() -> None:
+    """C1, G12: what it is adjusted by expires, too, and was heard when it was heard."""
+    now = instant_of("2024-06-08T01:00:00Z")
+    earlier = now - 3 * 86_400
+    span = Span(date(2024, 5, 6), date(2024, 5, 10))
+    ended = SourceFacts("sample", now, synthetic=True)  # so that nothing becomes due any more
+    own, ledger = seen(Resolution.HOUR, now, span), seen(Resolution.DAY, earlier)
+    for own_at, ledger_at in ((now, earlier), (earlier, now)):
+        mine, theirs = (
+            (own, ledger) if own_at == now else (seen(Resolution.HOUR, earlier, span), seen(Resolution.DAY, now))
+        )
+        answer = composed(span, mine, now, Resolution.HOUR, Adjustment.SPLITS, ledger=theirs, facts=ended)
+        assert answer.fresh_until == earlier + LIFE
+        assert answer.observed_at == now
+        raw = composed(span, mine, now, Resolution.HOUR, ledger=theirs, facts=ended)
+        assert (raw.observed_at, raw.fresh_until) == (own_at, own_at + LIFE)
+        assert ledger_at != own_at
 
 
 def test_nothing_known_of_nothing_due() -> None:

@@ -104,6 +104,25 @@ def test_what_is_relied_on(rows: list[Row], later: int, life: float) -> None:
             assert ok == (not life or age < life)
 
 
+def test_a_forming_word_from_ahead_is_believed_up_to_the_skew_of_honest_clocks() -> None:
+    """C7: five minutes, and not a second more."""
+    now = float(midnight_utc(SESSION_DAYS[1]))
+    for ahead, relied in ((300, True), (301, False)):
+        row: Row = (SESSION_DAYS[0], SessionState.FORMING, int(now) + ahead, 1)
+        assert holding_of([row]).coverage.valid(now, 90.0 * DAY).tolist() == [relied]
+
+
+def test_a_small_part_keeps_nothing_else_in_memory() -> None:
+    """E12: a week of a year is a copy; all of it but a day is the same columns, seen through a window."""
+    whole = holding_of([(day, SessionState.FINAL, midnight_utc(day) + DAY, 1) for day in SESSION_DAYS])
+    week = whole.between(SESSION_DAYS[0], SESSION_DAYS[4])
+    most = whole.between(SESSION_DAYS[1], SESSION_DAYS[-1])
+    assert not np.shares_memory(week.candles.close, whole.candles.close)
+    assert np.shares_memory(most.candles.close, whole.candles.close)
+    assert rows_of(week) == rows_of(whole)[:5]
+    assert rows_of(most) == rows_of(whole)[1:]
+
+
 def test_every_candle_belongs_to_a_session() -> None:
     """A holding whose counts do not add up is a bug of the caller."""
     holding = holding_of([(SESSION_DAYS[0], SessionState.FINAL, midnight_utc(SESSION_DAYS[0]) + DAY, 1)])

@@ -170,6 +170,18 @@ def test_a_round_number_of_rows_is_doubted() -> None:
     ]
 
 
+def test_a_capful_outside_sessions_was_cut_off() -> None:
+    """B10: a round number of bars of which none lies in a session hides the rest; a few are off hours, and no candles."""
+    before_the_bell = [int(SESSIONS.opens[0]) - 60 * n for n in range(1000, 1, -1)]
+    for count in (500, 10, 501):
+        candles = flat(before_the_bell[-count:])
+        if count == 500:
+            with pytest.raises(VendorGarbage, match="cut off"):
+                gaps_of(candles, Resolution.MINUTE)
+        else:
+            assert gaps_of(candles, Resolution.MINUTE) == []
+
+
 def test_what_was_asked_twice_is_believed() -> None:
     """B10: an edge that is no further out than the answer beside it is settled; one that is further out is not."""
     candles = daily(DAYS[5:])

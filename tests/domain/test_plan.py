@@ -90,6 +90,8 @@ def test_calls_keep_to_the_limit_and_to_the_reach(need: Need, held: set[int], li
         assert reach.covers(span)
     assert all(newer.start > older.end for newer, older in itertools.pairwise(spans))
     assert reach.covers(need.span)
+    if not need.series.resolution.is_daily and limit.days_max is not None:
+        assert (need.span.start - reach.start).days < limit.days_max
 
 
 @given(needs, held_days, st.integers(1, 1000), st.integers(1, 60))

@@ -384,6 +384,20 @@ async def test_part_of_a_fetch_is_kept_when_the_rest_fails(cache: Callable[..., 
     assert served.answer.certificate.complete
 
 
+async def test_slices_do_not_pay_for_one_that_is_doubted(cache: Callable[..., World]) -> None:
+    """T1, T5: one of three slices is empty and cannot be asked for again: the other two are kept all the same."""
+    world = cache()
+    world.vendor.tells_listings = False
+    world.vendor.faults.then(None, Fault.EMPTY, None, (Fault.TOO_MANY, 9))
+    wishes = {"range": "1Y", "resolution": "5", "adjust": "none"}
+    with pytest.raises(QuotaExceeded):
+        await world.ask(**wishes)
+    calls = world.vendor.calls
+    assert [call.outcome for call in calls] == ["ok", "ok", "ok", "quota_exceeded"]
+    assert (await world.ask(**wishes)).answer.certificate.complete
+    assert [call.span for call in calls[4:]] == [calls[1].span]
+
+
 async def test_partial_answers_are_asked_for_and_marked(cache: Callable[..., World]) -> None:
     """T2: with partial=true what there is is given, with what is missing; without it that is an error."""
     world = cache()

@@ -151,6 +151,22 @@ def test_of_favourites_that_nobody_asks_for_one_goes() -> None:
         assert (tier.statistics().entries, tier.statistics().evictions) == (10, number)
 
 
+def test_turns_are_used_up() -> None:
+    """F2: a favourite that was asked for often, long ago, gives way to those that are asked for now."""
+    tier = MemoryTier(entries_max=10, bytes_max=1 << 20)
+    for key in "ABCDEFGHIJ":
+        tier.put(key, answer_of(key))
+        tier.get(key, 0)
+    tier.put("K", answer_of("K"))
+    for _ in range(3):
+        assert tier.get("B", 0) is not None
+    for _ in range(20):
+        for key in "KLMNOPQRSTUV":
+            if tier.get(key, 0) is None:
+                tier.put(key, answer_of(key))
+    assert tier.get("B", 0) is None
+
+
 def test_a_favourite_starts_anew() -> None:
     """F11: what made an answer a favourite earns it no turn among the favourites."""
     tier = MemoryTier(entries_max=10, bytes_max=1 << 20)

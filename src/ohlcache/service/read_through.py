@@ -26,7 +26,7 @@ from ohlcache.domain.errors import (
 from ohlcache.domain.freshness import last_due_day
 from ohlcache.domain.market_time import market_date
 from ohlcache.domain.plan import Need, due_sessions, missing_days, needs_of, unbroken_from
-from ohlcache.domain.request import CandleRequest, Range
+from ohlcache.domain.request import CUSTOM, CandleRequest, Range
 from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.series import Series
 from ohlcache.domain.span import Span
@@ -171,7 +171,7 @@ class ReadThrough:
     async def backfill(self, ticker: str, resolution: Resolution, span: Span) -> Backfilled:
         """Fetch what is missing of ``span``, and of the ledger that its adjustment needs; keep nothing in memory."""
         vendor = self._vendors[0]
-        request = CandleRequest(normalise_ticker(ticker), resolution, "custom", span)
+        request = CandleRequest(normalise_ticker(ticker), resolution, CUSTOM, span)
         covered = await self._cover(request, vendor, adjustment_of(vendor, request))
         own = covered[0].holding.between(span.start.toordinal(), span.end.toordinal())
         return Backfilled(request.ticker, sum(part.calls for part in covered), len(own), len(own.candles))
