@@ -89,6 +89,21 @@ async def test_one_failure_is_enough_to_mark_it(cache: Callable[..., World], ope
     )
 
 
+async def test_a_lease_that_cannot_be_given_back_harms_nobody(cache: Callable[..., World]) -> None:
+    """E1, T6: the candles are written; the failure is counted as the lease's, and marks the answer."""
+    world = cache()
+    store = world.first.store
+
+    async def fail_from_now_on(operation: str) -> None:
+        if operation == "write":
+            store.failing = frozenset({"lease"})
+
+    store.before = fail_from_now_on
+    assert (await world.ask(range="1M")).degraded
+    assert world.first.telemetry.total(Metric.CACHE_ERROR, operation="lease") == 1
+    assert await world.chunks()
+
+
 async def test_the_breaker_opens_at_three_and_skips_the_store(cache: Callable[..., World]) -> None:
     """D10, E7, F1: after three failures in a row the store is not asked for sixty seconds; it is counted and logged."""
     world = cache()

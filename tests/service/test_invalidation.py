@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ohlcache.domain.errors import StoreError
+from ohlcache.ports import Level
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +34,7 @@ async def test_every_tier_of_one_ticker_and_of_no_other(cache: Callable[..., Wor
     assert removed.removed_answers == 2
     assert removed.removed_chunks > 2
     assert await world.store.tickers() == ["IBM"]
+    assert world.first.telemetry.events(Level.INFO) == ["ticker invalidated"]
     assert (await world.ask("IBM", range="1M")).tier == "in-memory"
     assert world.calls == calls
     assert (await world.ask("AAPL", range="1M")).tier == "tiingo"

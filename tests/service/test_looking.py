@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from ohlcache.domain.coverage import SessionState
 from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.span import Span
 from ohlcache.service.offers import adjustment_of, serves
-from ohlcache.testing.fake_vendor import PRE_ADJUSTED_TRAITS
+from ohlcache.testing.fake_vendor import PRE_ADJUSTED_TRAITS, RAW_TRAITS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +38,16 @@ async def test_a_listing_is_the_sources(cache: Callable[..., World]) -> None:
     world = cache()
     assert await world.first.cache.listing("brk-b") == world.market.listing("BRK.B", world.clock.now())
     assert await world.first.cache.listing("NOPE") is None
+
+
+async def test_the_status_says_what_is_derived(cache: Callable[..., World]) -> None:
+    """Whoever offers choices learns which candles are no market's, and how each can be adjusted."""
+    world = cache(traits=replace(RAW_TRAITS, synthetic=frozenset({Resolution.HOUR})))
+    offered = world.first.cache.status().resolutions
+    assert {resolution for resolution, facts in offered.items() if facts.synthetic} == {Resolution.HOUR}
+    assert all(facts.adjustments == RAW_TRAITS.adjustments[resolution] for resolution, facts in offered.items())
+    assert (await world.ask(range="1W", resolution="60")).answer.synthetic
+    assert not (await world.ask(range="1W")).answer.synthetic
 
 
 async def test_raw_candles_come_only_when_wanted(cache: Callable[..., World]) -> None:

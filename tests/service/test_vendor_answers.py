@@ -422,6 +422,20 @@ async def test_a_row_cap_never_cuts_minutes(rows: int, oldest: bool, weeks: str)
     await world.check()
 
 
+async def test_a_vendor_that_denies_what_it_just_sent_is_not_believed(cache: Callable[..., World]) -> None:
+    """B10, T5: a day that ended early is asked for alone, and there is nothing in it: one of the two words is wrong."""
+    world = cache()
+
+    def cut(answer: VendorAnswer) -> VendorAnswer:
+        several = len(answer.candles) > 78
+        return replace(answer, candles=answer.candles[:-7] if several else Candles.empty())
+
+    world.vendor.after = lambda answer: answer if len(answer.actions) or len(answer.candles) < 2 else cut(answer)
+    served = await world.ask(start_date="2024-05-28", end_date="2024-06-03", resolution="5", adjust="none")
+    assert served.answer.fallback is not None
+    assert {chunk.series.resolution for chunk in await world.chunks()} == {Resolution.DAY}
+
+
 async def test_a_cap_of_a_thousand_rows_over_decades(cache: Callable[..., World]) -> None:
     """B10, G10: nine thousand days come in ten calls and are whole."""
     world = cache()
