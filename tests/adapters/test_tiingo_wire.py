@@ -86,6 +86,14 @@ def test_recorded_intraday_bars_keep_their_start_in_utc() -> None:
     assert (stamps[0], stamps[-1]) == ("14:30", "20:30")
 
 
+def test_hours_say_of_which_bars_they_are_made() -> None:
+    """B10: of how many half hours, and when the first of them opens: what was cut off shows in these."""
+    halves = [{"date": f"2024-06-07T{at}:00Z", "open": 1, "high": 1, "low": 1, "close": 1} for at in ("14:00", "14:30")]
+    answer = tiingo_wire.parse_iex_half_hours(json.dumps(halves).encode())
+    assert answer.candles.time.tolist() == [instant_of("2024-06-07T13:30:00Z"), instant_of("2024-06-07T14:30:00Z")]
+    assert (answer.bars, answer.bars_from) == (2, instant_of("2024-06-07T14:00:00Z"))
+
+
 def test_volume_is_zero_where_the_vendor_sends_none() -> None:
     """B2, F8: an IEX reply without the volume column has volume 0, never None."""
     assert tiingo_wire.parse_iex(recorded(IEX)).candles.volume.tolist() == [0] * 13

@@ -12,7 +12,9 @@ import pytest
 
 from ohlcache.cli.backfill_run import BackfillRun, Budget, Outcome
 from ohlcache.cli.exit_codes import ExitCode
-from ohlcache.domain.errors import StoreError
+from ohlcache.domain.candles import Candles
+from ohlcache.domain.errors import IncompleteData, StoreError
+from ohlcache.domain.observation import VendorAnswer
 from ohlcache.domain.resolution import Resolution
 from ohlcache.testing import Fault
 
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from service.world import World
 
     Command = Callable[..., Ended]
+
+EMPTY = VendorAnswer(Candles.empty())
 
 
 def test_a_call_per_ticker(ohlcache: Command, vendors: FakeVendors, folder: Path) -> None:
@@ -80,6 +84,33 @@ def test_one_bad_ticker_does_not_stop_the_others(ohlcache: Command, vendors: Fak
     assert ended.code == ExitCode.FAILED
     assert "2 of 3 tickers held whole" in ended.out
     assert "NOPE: " in ended.out
+
+
+def test_a_call_that_fails_is_a_call(ohlcache: Command, vendors: FakeVendors) -> None:
+    """A budget holds whatever the vendor answers, and what failed is counted."""
+    ended = ohlcache("backfill", *(f"NOPE{number}" for number in range(9)), "--max-calls", "3")
+    assert len(vendors.calls) == 3
+    assert "3 vendor calls made" in ended.out
+    assert "0 of 9 tickers held whole" in ended.out
+
+
+@pytest.mark.asyncio
+async def test_before_the_vendors_history_is_no_fault_of_the_store(cache: Callable[..., World]) -> None:
+    """A ticker whose minutes do not go back so far is told so, and the others are filled."""
+    world = cache()
+    world.vendor.tells_listings = False
+    world.vendor.after = lambda answer: (
+        answer if len(answer.candles) == len(answer.actions) == 0 or answer.candles.time[0] % 86_400 == 0 else EMPTY
+    )
+    run = BackfillRun(world.first.cache, Budget(), tell=lambda _: None, say=lambda _: None)
+    span = world.first.request("AAPL", range="1M").span
+    await world.clock.drive(run.fill(["AAPL", "MSFT"], Resolution.HOUR, span))
+    assert run.stopped_by is None
+    for report in run.reports:
+        assert report.outcome is Outcome.FAILED
+        assert isinstance(report.error, IncompleteData)
+        assert "history" in report.error.hint
+    assert await world.store.tickers() == ["AAPL", "MSFT"]
 
 
 def test_only_bad_tickers(ohlcache: Command, vendors: FakeVendors) -> None:

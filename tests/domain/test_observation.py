@@ -53,6 +53,11 @@ def gaps_of(candles: Candles, resolution: Resolution = Resolution.DAY, beside: B
     return [gap for gap, _ in found]
 
 
+def gaps_of_bars(candles: Candles, bars: int) -> list[Span]:
+    answer = VendorAnswer(candles, bars=bars, bars_from=int(candles.time[0]))
+    return [gap for gap, _ in doubtful_gaps(answer, SPAN, Resolution.HOUR, calendar=CALENDAR, as_of=EVENING)]
+
+
 @given(
     st.sets(st.integers(SPAN.start.toordinal() - 9, SPAN.end.toordinal() + 9)),
     st.booleans(),
@@ -151,6 +156,28 @@ def test_a_thin_session_alone_is_believed() -> None:
     day = Span(date(2024, 5, 29), date(2024, 5, 29))
     answer = VendorAnswer(flat(CALENDAR.between(day).candle_opens(Resolution.MINUTE).tolist()[5:-5]))
     assert doubtful_gaps(answer, day, Resolution.MINUTE, calendar=CALENDAR, as_of=EVENING) == []
+
+
+@pytest.mark.parametrize(("bars_from_half", "doubted"), [(0, False), (1, True)])
+def test_an_hour_that_lacks_its_first_half_is_doubted(bars_from_half: int, doubted: bool) -> None:
+    """B10: candles are made of finer bars: what a cap cut off is seen in those, though the first hour seems on time."""
+    hours = CALENDAR.between(THREE).candle_opens(Resolution.HOUR).tolist()
+    answer = VendorAnswer(flat(hours), bars=2 * len(hours) - bars_from_half, bars_from=hours[0] + 1800 * bars_from_half)
+    found = doubtful_gaps(answer, THREE, Resolution.HOUR, calendar=CALENDAR, as_of=EVENING)
+    assert [gap for gap, _ in found] == ([Span(THREE.start, THREE.start)] if doubted else [])
+    if doubted:  # asked for alone it is the same: nobody traded before ten
+        [(gap, beside)] = found
+        alone = VendorAnswer(flat(hours[:7]), bars=12, bars_from=hours[0] + 1800)
+        day = {"calendar": CALENDAR, "as_of": EVENING}
+        assert doubtful_gaps(alone, gap, Resolution.HOUR, beside=beside, **day) == []
+
+
+def test_a_round_number_of_finer_bars_is_doubted() -> None:
+    """B10: 500 half-hours are a capful, however many hours they make."""
+    hours = [time for time in SESSIONS.candle_opens(Resolution.HOUR).tolist() if time % 86_400 // 3600 != 13]
+    for bars in (500, 501):
+        gaps = gaps_of_bars(flat(hours), bars)
+        assert (Span(SPAN.start, SPAN.start) in gaps) == (bars == 500)
 
 
 def test_thin_trading_is_not_doubted() -> None:

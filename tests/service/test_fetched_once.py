@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from datetime import date
-from itertools import permutations
+from itertools import pairwise, permutations
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,6 +37,20 @@ async def test_one_call_for_four_ranges_in_any_order(cache: Callable[..., World]
         assert served.answer.certificate.complete
         assert served.answer.candles == world.truth("AAPL", Resolution.DAY, served.answer.request.span)
     assert world.calls == 1
+
+
+@pytest.mark.parametrize("adjust", ["none", "splits"])
+@pytest.mark.parametrize("resolution", ["D", "60"])
+async def test_paging_back_costs_a_call_a_year(cache: Callable[..., World], adjust: str, resolution: str) -> None:
+    """T1: whoever scrolls month by month through four years fetches a year of days at a time, for the ledger too."""
+    world = cache()
+    for month in reversed(range(48)):
+        start = date(2020 + month // 12, 1 + month % 12, 1)
+        wishes = {"start_date": start.isoformat(), "end_date": start.replace(day=28).isoformat()}
+        await world.ask(**wishes, adjust=adjust, resolution=resolution)
+    daily = [call.span for call in world.vendor.calls if call.series.resolution.is_daily]
+    assert len(daily) <= (5 if resolution == "D" or adjust == "splits" else 0)
+    assert all(newer.start > older.end for newer, older in pairwise(daily))
 
 
 async def test_the_next_day_costs_the_missing_session(cache: Callable[..., World]) -> None:

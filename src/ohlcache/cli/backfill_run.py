@@ -128,17 +128,31 @@ class BackfillRun:
         return False
 
     async def _fill_one(self, report: TickerReport, resolution: Resolution, span: Span) -> None:
-        async with aclosing(backfill_steps(self.cache, report.ticker, resolution, span)) as steps:
-            async for step in steps:
-                report.take(step)
-                self.calls += step.vendor_calls
-                self.tell(report)
-                if step.vendor_calls:
-                    self._unavailable_in_a_row = 0
-                self._owe(step.vendor_calls)
-                if step.done or self.spent:
-                    return
-                await self._pace()
+        asked = self._asked()
+        try:
+            async with aclosing(backfill_steps(self.cache, report.ticker, resolution, span)) as steps:
+                async for step in steps:
+                    report.take(step)
+                    self.calls += step.vendor_calls
+                    self.tell(report)
+                    if step.vendor_calls:
+                        self._unavailable_in_a_row = 0
+                    self._owe(step.vendor_calls)
+                    if step.done or self.spent:
+                        return
+                    await self._pace()
+                    asked = self._asked()
+        except OhlcacheError:
+            # A call that fails is a call.
+            failed = self._asked() - asked
+            report.calls += failed
+            self.calls += failed
+            self._owe(failed)
+            raise
+
+    def _asked(self) -> int:
+        """Return how often the vendor has been asked."""
+        return self.cache.status().quota.calls
 
     def _owe(self, calls: int) -> None:
         """Move the instant of the next call by what ``calls`` take at the pace that was asked for."""

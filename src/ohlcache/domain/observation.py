@@ -33,11 +33,15 @@ class VendorAnswer:
 
     ``candles`` as received, ascending, anything outside sessions included; ``actions`` only of daily series;
     ``listing`` the first and last market date of the ticker's life, where the answer tells it or it was asked for.
+    Where candles are made of finer bars, ``bars`` of them came and the first opens at ``bars_from``: what was cut off
+    shows in these.
     """
 
     candles: Candles
     actions: Actions = field(default_factory=Actions.none)
     listing: Span | None = None
+    bars: int | None = None
+    bars_from: int | None = None
 
 
 def observe(
@@ -131,17 +135,19 @@ def doubtful_gaps(
     sessions = _begun(calendar.between(span), as_of)
     located = sessions.locate(answer.candles.time, resolution)
     inside = answer.candles[located >= 0]
+    rounded = (len(answer.candles) if answer.bars is None else answer.bars) % ROUND_ROWS == 0
     if not len(inside):
-        if len(answer.candles) and len(answer.candles) % ROUND_ROWS == 0:
+        if len(answer.candles) and rounded:
             raise VendorGarbage("The vendor's answer was cut off before its first candle inside a session.")
         return []
-    index, opened, closed = located[located >= 0], inside.time, inside.time + resolution.seconds
+    index, opened, closed = located[located >= 0], inside.time.copy(), inside.time + resolution.seconds
+    if answer.bars_from is not None:
+        opened[0] = max(int(opened[0]), answer.bars_from)
     newest_final = last_final_day(resolution, calendar, as_of)
     final = int(np.searchsorted(sessions.days, newest_final.toordinal(), side="right")) if newest_final else 0
     first, last = int(index[0]), int(index[-1])
     late = early = False
     if not resolution.is_daily:
-        rounded = len(answer.candles) % ROUND_ROWS == 0
         on_time = opened <= sessions.opens[index]
         to_the_end = closed >= sessions.closes[index]
         # Most of the other sessions are traded from the bell (to the bell), so this one should have been, too.

@@ -4,7 +4,7 @@ A *need* is one series over one span. A request needs its own series; if it is a
 of its ticker from its first day through the newest due session, because that is the ledger of splits and dividends.
 
 A vendor call costs the same however long its span, and quotas count calls, so a miss reaches back: daily at least a
-year before the end of the need and forward through the newest due session; intraday as far as one slice allows.
+year before the end of the request and forward through the newest due session; intraday as far as one slice allows.
 """
 
 from __future__ import annotations
@@ -33,10 +33,14 @@ DAILY_REACH_YEARS = 1
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A series over a span; what of it is due must be covered."""
+    """A series over a span; what of it is due must be covered.
+
+    ``asked_to``: the last date of the request, where the span goes on beyond it, as a ledger does.
+    """
 
     series: Series
     span: Span
+    asked_to: date | None = None
 
 
 def needs_of(
@@ -48,7 +52,8 @@ def needs_of(
     if adjustment is Adjustment.NONE:
         return (own,)
     newest = last_due_day(series.daily.resolution, calendar, as_of)
-    ledger = Need(series.daily, Span(request.span.start, max(request.span.end, newest or request.span.end)))
+    to_newest = Span(request.span.start, max(request.span.end, newest or request.span.end))
+    ledger = Need(series.daily, to_newest, asked_to=request.span.end)
     return (ledger,) if request.resolution.is_daily else (own, ledger)
 
 
@@ -91,7 +96,8 @@ def reach_of(need: Need, calendar: SessionTable, as_of: float, limit: SliceLimit
     first, last = need.span.start, need.span.end
     if need.series.resolution.is_daily:
         newest = last_due_day(need.series.resolution, calendar, as_of) or last
-        first, last = min(first, years_before(last, DAILY_REACH_YEARS)), max(last, newest)
+        asked_to = need.asked_to or last
+        first, last = min(first, years_before(asked_to, DAILY_REACH_YEARS)), max(last, newest)
     else:
         starts = []
         if limit.candles_max is not None:

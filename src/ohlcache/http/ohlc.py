@@ -129,5 +129,5 @@ def _cache_status(served: Served, now: float) -> bytes:
     life = served.answer.fresh_until - now
     ttl = b"; ttl=%d" % life if math.isfinite(life) else b""
     if served.tier == served.answer.source:
-        return b"ohlcache; fwd=uri-miss%b%b" % (b"" if served.degraded else b"; stored", ttl)
+        return b"ohlcache; fwd=uri-miss%b%b" % (b"; stored" if served.believed and not served.degraded else b"", ttl)
     return b"ohlcache; hit%b; detail=%b" % (ttl, served.tier.encode())

@@ -66,7 +66,15 @@ async def backfill_steps(
 
 
 def _stuck(ticker: str, filled: Backfilled, missing: Sequence[date]) -> OhlcacheError:
-    """Return why a step led nowhere: the store kept nothing of what came, or nothing came."""
+    """Return why a step led nowhere: the store kept nothing of what came, nothing came, or nothing to be believed."""
+    if not filled.believed:
+        days = tuple(day.isoformat() for day in missing)
+        return IncompleteData(
+            f"The vendor gave nothing for {len(days)} sessions of {ticker}, the last {days[-1]}, "
+            "and nothing bears out that there is nothing.",
+            hint="Begin later: the vendor's history may not go back so far.",
+            missing=days,
+        )
     if filled.sessions:
         return StoreError(
             f"The store does not keep what was fetched of {ticker}.",

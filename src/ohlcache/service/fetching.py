@@ -177,7 +177,9 @@ class _Fetch:
         span, answer, asked_at = heard.span, heard.answer, heard.asked_at
         async with self._slots:
             believed = True
-            if heard.bare and self._denies(span, asked_at):
+            if heard.bare and len(self._traded(span)):
+                answer = await self._witnessed(span)
+            elif heard.bare and self._denies(span, asked_at):
                 if answer.listing is None and (self._series.resolution.is_daily or not self._before.listed):
                     answer = replace(answer, listing=await self._life(span))
                 inside = self._within(answer, span)
@@ -196,14 +198,19 @@ class _Fetch:
         Raises VendorGarbage where no such day is known, or its candles are not in the answer either.
         """
         first, last = span.start.toordinal(), span.end.toordinal()
-        beside = self._before.traded[(self._before.traded < first) | (self._before.traded > last)]
-        if len(beside):
-            nearest = int(beside[np.argmin(np.maximum(first - beside, beside - last))])
+        traded = self._before.traded
+        if len(traded):
+            nearest = int(traded[np.argmin(np.maximum(np.maximum(first - traded, traded - last), 0))])
             answer = await self._ask(Span(*map(date.fromordinal, (min(first, nearest), max(last, nearest)))))
             witness = date.fromordinal(nearest)
             if len(self._within(answer, Span(witness, witness)).candles):
                 return self._within(answer, span)
         raise VendorGarbage(f"The vendor has no candle of {self._series.ticker} where its own listing says there are.")
+
+    def _traded(self, span: Span) -> NDArray[np.int32]:
+        """Return the days of ``span`` of which final candles are held: an answer without any is wrong about them."""
+        traded = self._before.traded
+        return traded[(traded >= span.start.toordinal()) & (traded <= span.end.toordinal())]
 
     async def _ask(self, span: Span) -> VendorAnswer:
         self.calls += 1
@@ -258,6 +265,8 @@ class _Fetch:
         as_of = market_now(self._vendor, asked_at)
         resolution = self._series.resolution
         gaps = doubtful_gaps(answer, span, resolution, calendar=self._calendar, as_of=as_of, beside=beside)
+        # What was called empty before, and is again, has been asked for twice; before a listing that would say more.
+        gaps = [each for each in gaps if self._denies(each[0], asked_at) or not (listed or each[0].start > span.start)]
         if gaps and not splits:
             raise VendorGarbage(f"The vendor keeps cutting off its answers for {self._series.ticker}.")
         parts, failure = [], None
@@ -310,10 +319,10 @@ class _Fetch:
         if inside.all():
             return answer
         keep = answer.actions.days >= span.start.toordinal()
-        return VendorAnswer(
-            answer.candles[inside] if len(inside) else Candles.empty(),
-            answer.actions[np.asarray(keep)] if len(answer.actions) else Actions.none(),
-            answer.listing,
+        return replace(
+            answer,
+            candles=answer.candles[inside] if len(inside) else Candles.empty(),
+            actions=answer.actions[np.asarray(keep)] if len(answer.actions) else Actions.none(),
         )
 
 

@@ -174,7 +174,8 @@ class ReadThrough:
         request = CandleRequest(normalise_ticker(ticker), resolution, CUSTOM, span)
         covered = await self._cover(request, vendor, adjustment_of(vendor, request))
         own = covered[0].holding.between(span.start.toordinal(), span.end.toordinal())
-        return Backfilled(request.ticker, sum(part.calls for part in covered), len(own), len(own.candles))
+        calls, believed = sum(part.calls for part in covered), all(part.believed for part in covered)
+        return Backfilled(request.ticker, calls, len(own), len(own.candles), believed)
 
     # --- looking and clearing ------------------------------------------------------------------------------------
 
@@ -291,6 +292,8 @@ class ReadThrough:
         tier = vendor.name if any(part.from_vendor for part in covered) else self._store.name
         now = self.clock.now()
         believed = all(part.believed for part in covered)
+        if not believed:
+            answer = self._standing_in(answer)
         return Served(answer, tier, max(0.0, now - answer.observed_at), believed=believed)
 
     async def _cover(self, request: CandleRequest, vendor: CandleVendor, adjustment: Adjustment) -> list[Covered]:

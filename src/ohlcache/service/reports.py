@@ -51,12 +51,16 @@ def session_reports(sessions: Sessions, due: Sessions, coverage: Coverage) -> It
 
 @dataclass(frozen=True, slots=True)
 class Backfilled:
-    """What a backfill of one ticker did; ``sessions`` and ``candles`` are what is now held of the span."""
+    """What a backfill of one ticker did; ``sessions`` and ``candles`` are what is now held of the span.
+
+    ``believed``: nothing in them is an empty answer that nothing bears out; such a one is not kept.
+    """
 
     ticker: str
     vendor_calls: int
     sessions: int
     candles: int
+    believed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,9 @@ def parse_iex_half_hours(body: bytes) -> VendorAnswer:
             np.minimum.reduceat(halves.low, first),
             halves.close[last],
             np.add.reduceat(halves.volume, first),
-        )
+        ),
+        bars=len(halves),
+        bars_from=int(halves.time[0]),
     )
 
 
