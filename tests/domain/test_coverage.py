@@ -112,6 +112,19 @@ def test_a_forming_word_from_ahead_is_believed_up_to_the_skew_of_honest_clocks()
         assert holding_of([row]).coverage.valid(now, 90.0 * DAY).tolist() == [relied]
 
 
+def test_where_a_ticker_begins() -> None:
+    """G11: after the last day that is called unlisted; nowhere where candles of before are known."""
+    days = SESSION_DAYS[:4]
+    later: list[Row] = [(day, SessionState.FINAL, midnight_utc(day) + DAY, 1) for day in days[2:]]
+    unlisted = Holding.unlisted(np.asarray(days[:2], np.int32), 5e8)
+    assert merge([unlisted, holding_of(later)]).coverage.unlisted_through == days[1]
+    assert rows_of(unlisted) == [(day, SessionState.UNLISTED, 500_000_000, b"") for day in days[:2]]
+    earlier: list[Row] = [(days[0], SessionState.FINAL, midnight_utc(days[0]) + DAY, 1)]
+    known = merge([holding_of(earlier), Holding.unlisted(np.asarray(days[1:2], np.int32), 5e8)])
+    assert known.coverage.unlisted_through == 0
+    assert holding_of(later).coverage.unlisted_through == Coverage.empty().unlisted_through == 0
+
+
 def test_a_small_part_keeps_nothing_else_in_memory() -> None:
     """E12: a week of a year is a copy; all of it but a day is the same columns, seen through a window."""
     whole = holding_of([(day, SessionState.FINAL, midnight_utc(day) + DAY, 1) for day in SESSION_DAYS])

@@ -214,6 +214,31 @@ async def test_a_vendor_that_tells_no_listing_is_believed_when_asked_twice(cache
     assert world.calls == 2
 
 
+@pytest.mark.parametrize("tells_listings", [True, False])
+async def test_what_lies_before_a_known_beginning_is_not_asked_for(
+    cache: Callable[..., World], tells_listings: bool
+) -> None:
+    """G11, T1: once a day before the listing is known, neither older days nor older minutes cost a call."""
+    world = cache()
+    world.vendor.tells_listings = tells_listings
+    await world.ask("NEWCO", range="1Y")
+    calls = world.calls
+    years = await world.ask("NEWCO", range="5Y")
+    assert world.calls == calls
+    assert years.tier == "memory"
+    assert years.answer.certificate.complete
+    assert years.answer.candles == (await world.ask("NEWCO", range="1Y")).answer.candles
+    minutes = await world.ask("NEWCO", range="1Y", resolution="5", adjust="none")
+    assert minutes.answer.certificate.complete
+    assert minutes.answer.candles == world.truth("NEWCO", Resolution.MINUTES_5, minutes.answer.request.span)
+    assert [call.span.start for call in world.vendor.calls[calls:]] == [date(2024, 3, 21)]
+    await world.restart()
+    for range_ in ("5Y", "1Y"):
+        again = await world.ask("NEWCO", range=range_, resolution="5" if range_ == "1Y" else "D", adjust="none")
+        assert again.answer.certificate.complete
+    assert world.calls == calls + 1
+
+
 async def test_minutes_before_the_listing_are_not_asked_for_daily(cache: Callable[..., World]) -> None:
     """G11: a year of five minutes of a young ticker, slices before its listing included, is asked for once."""
     world = cache()

@@ -47,6 +47,7 @@ class SessionState(IntEnum):
 _FINAL = np.uint8(SessionState.FINAL)
 _FORMING = np.uint8(SessionState.FORMING)
 _KNOWN_EMPTY = np.uint8(SessionState.KNOWN_EMPTY)
+_UNLISTED = np.uint8(SessionState.UNLISTED)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,6 +95,14 @@ class Coverage:
         """Which sessions are KNOWN_EMPTY."""
         found: NDArray[np.bool_] = self.states == _KNOWN_EMPTY
         return found
+
+    @property
+    def unlisted_through(self) -> int:
+        """The ordinal of the last day of which it says that the ticker was not listed yet; 0 where it says of none."""
+        unlisted, traded = self.days[self.states == _UNLISTED], self.days[self.final]
+        if not len(unlisted) or (len(traded) and traded[0] < unlisted[-1]):
+            return 0
+        return int(unlisted[-1])
 
     def among(self, days: NDArray[np.int32]) -> NDArray[np.bool_]:
         """Return which of ``days`` (ascending) it speaks of: what ``np.isin`` does, for columns that are sorted."""
@@ -155,6 +164,13 @@ class Holding:
     def empty(cls) -> Holding:
         """Return knowledge of nothing."""
         return cls(Coverage.empty(), Candles.empty(), Actions.none())
+
+    @classmethod
+    def unlisted(cls, days: NDArray[np.int32], observed_at: float) -> Holding:
+        """Return the knowledge that on none of ``days`` the ticker was listed yet."""
+        count = len(days)
+        states, observed = np.full(count, _UNLISTED, np.uint8), np.full(count, int(observed_at), np.int64)
+        return cls(Coverage(days, states, observed, np.zeros(count, np.int32)), Candles.empty(), Actions.none())
 
     def select(self, keep: NDArray[np.bool_]) -> Holding:
         """Return only the sessions where ``keep`` is true, with their candles and actions."""

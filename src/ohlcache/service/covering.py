@@ -17,30 +17,30 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING
 from uuid import uuid4
+
+import numpy as np
 
 from ohlcache.domain.chunks import Chunk, cut, fold
 from ohlcache.domain.coverage import Holding, merge
 from ohlcache.domain.errors import OhlcacheError, StoreError, VendorError
 from ohlcache.domain.freshness import CLOCK_SKEW_SECONDS_MAX, last_final_day
-from ohlcache.domain.plan import plan, reach_of
+from ohlcache.domain.plan import Need, plan, reach_of
 from ohlcache.domain.rebasing import rebased
+from ohlcache.domain.span import Span
 from ohlcache.ports import FailureNote, Lease, Level, Metric
-from ohlcache.service.fetching import Before, Fetcher, market_now
+from ohlcache.service.fetching import Before, Fetched, Fetcher, market_now
 from ohlcache.service.single_flight import SingleFlight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from datetime import date
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from ohlcache.domain.coverage import Coverage
-    from ohlcache.domain.plan import Need
     from ohlcache.domain.sessions import SessionTable
-    from ohlcache.domain.span import Span
     from ohlcache.ports import CandleVendor, Clock, LeaseTaken, Telemetry
     from ohlcache.service.guarded_store import GuardedStore
 
@@ -188,27 +188,51 @@ class Coverer:
         held = await self._read(need, self.calendar.span if pre_adjusted else reach, strongly=strongly)
         as_of = market_now(vendor, self.clock.now())
         limit = vendor.traits.limits[need.series.resolution]
-        spans = plan(need, held.valid.coverage, self.calendar, as_of, limit)
+        spans: Sequence[Span] = plan(need, held.valid.coverage, self.calendar, as_of, limit)
         if not spans:
             return Covered(held.valid, 0, from_vendor=False)
+        coverage, unlisted = held.valid.coverage, Holding.empty()
         if pre_adjusted:
             spans = plan(need, Holding.empty().coverage, self.calendar, as_of, limit)
-        coverage = held.valid.coverage
+        else:
+            spans, unlisted = await self._since_listing(need, spans, coverage)
         traded = coverage.days[coverage.final]
-        listed_before = bool(len(traded)) and int(traded[0]) < min(spans).start.toordinal()
         past = merge([chunk.holding for chunk in held.chunks]).coverage
         empty_before = past.days[past.known_empty]
-        fetched = await self._fetcher.fetch(vendor, need.series, spans, Before(listed_before, empty_before, traded))
+        fetched = Fetched(Holding.empty(), Holding.empty(), 0)
+        if spans:
+            listed_before = bool(len(traded)) and int(traded[0]) < min(spans).start.toordinal()
+            fetched = await self._fetcher.fetch(vendor, need.series, spans, Before(listed_before, empty_before, traded))
+        kept = merge([fetched.kept, unlisted])
         if self._epochs.get(need.series.ticker, 0) == epoch:
-            written = await self._write(need, fetched.kept, held.chunks, replace=pre_adjusted)
+            written = await self._write(need, kept, held.chunks, replace=pre_adjusted)
             if self._epochs.get(need.series.ticker, 0) != epoch:
                 # Cleared while it was being written: whichever came first, nothing of before may stay.
                 await self.store.write((), delete=written)
         if fetched.failure is not None:
             raise fetched.failure
         believed = len(fetched.kept) == len(fetched.holding)
-        known = self._beside(held.valid, fetched.holding, need, vendor)
-        return Covered(known, fetched.calls, from_vendor=True, believed=believed)
+        known = self._beside(held.valid, merge([fetched.holding, unlisted]), need, vendor)
+        return Covered(known, fetched.calls, from_vendor=bool(spans), believed=believed)
+
+    async def _since_listing(
+        self, need: Need, spans: Sequence[Span], coverage: Coverage
+    ) -> tuple[Sequence[Span], Holding]:
+        """Return what of ``spans`` is worth a call, and the sessions that are not: the ticker was not listed yet.
+
+        It was not where the series itself, or the ticker's days, are known not to have begun until later.
+        """
+        through = coverage.unlisted_through
+        if not need.series.resolution.is_daily:
+            days = Need(need.series.daily, Span(min(spans).start, max(span.end for span in spans)))
+            through = max(through, (await self._read(days, days.span)).valid.coverage.unlisted_through)
+        if through < min(spans).start.toordinal():
+            return spans, Holding.empty()
+        first = date.fromordinal(through + 1)
+        before = [self.calendar.between(Span(span.start, min(span.end, date.fromordinal(through)))).days
+                  for span in sorted(spans) if span.start < first]  # fmt: skip
+        listed = [Span(max(span.start, first), span.end) for span in spans if span.end >= first]
+        return listed, Holding.unlisted(np.concatenate(before), self.clock.now())
 
     def _beside(self, known: Holding, new: Holding, need: Need, vendor: CandleVendor) -> Holding:
         """Return what was known together with what is new; on a new price basis the old is worthless."""
