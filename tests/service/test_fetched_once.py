@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ohlcache.domain.answer import IN_MEMORY
+from ohlcache.domain.market_time import midnight_utc
 from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.span import Span
 from ohlcache.ports import Metric
 from ohlcache.service.read_through import memory_key
 from ohlcache.testing import Market
 from ohlcache.testing.market import Stock
-from service.world import MONDAY_9_PM
+from service.world import CALENDAR, MONDAY_9_PM
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +64,21 @@ async def test_the_next_day_costs_the_missing_session(cache: Callable[..., World
     assert world.vendor.calls[-1].span == Span(date(2024, 6, 4), date(2024, 6, 4))
     assert served.answer.request.span.end == date(2024, 6, 4)
     assert served.answer.certificate.complete
+
+
+async def test_what_expires_costs_no_call_of_its_own(cache: Callable[..., World]) -> None:
+    """T1, C11: half a year of evenings with candles kept for ninety days: one call each, not one more for what expires."""
+    world = cache("2023-12-30T01:00:00Z", retention_days=90)
+    await world.ask(range="1Y")
+    evenings = CALENDAR.between(Span(date(2024, 1, 2), date(2024, 7, 12)))
+    for day in evenings.dates():
+        for hours in (26, 38):  # in the evening and in the morning, by New York's clock
+            world.clock.set(float(midnight_utc(day.toordinal()) + hours * 3600))
+            served = await world.ask(range="1Y")
+            assert served.answer.certificate.complete, day
+            assert served.answer.candles == world.truth("AAPL", Resolution.DAY, served.answer.request.span)
+    assert world.calls == 1 + len(evenings)
+    assert sum(call.rows for call in world.vendor.calls) < 10 * 253  # not half a year every evening
 
 
 async def test_tiers_answer_in_their_order(cache: Callable[..., World]) -> None:

@@ -253,7 +253,8 @@ class Checks:
             raise Violation(f"{node.name} asks for {series} {span}, where no session has begun")
         held = set()
         for chunk in fetch.read or ():
-            held |= self._believed_days(chunk, now)
+            # What is about to expire may come along, and so be at an end.
+            held |= self._believed_days(chunk, now) - self._expiring_days(chunk, now)
         for day in (sessions[0], sessions[-1]):
             if day in held:
                 raise Violation(f"{node.name} asks for {series} {span} though day {day} was held under its lease")
@@ -284,6 +285,13 @@ class Checks:
             if self._believed_until(day, state, observed) > now
             and not (state == SessionState.FORMING and observed > now + FORMING_BELIEVED_SECONDS)
         }
+
+    def _expiring_days(self, chunk: Chunk, now: float) -> set[int]:
+        coverage = chunk.holding.coverage
+        soon = now + self.final_life_seconds / 20
+        rows = zip(coverage.days.tolist(), coverage.states.tolist(), coverage.observed_at.tolist(), strict=True)
+        settled = {SessionState.FINAL, SessionState.UNLISTED}
+        return {day for day, state, at in rows if state in settled and self._believed_until(day, state, at) <= soon}
 
     def _believed_until(self, day: int, state: int, observed_at: float) -> float:
         if state == SessionState.FORMING:

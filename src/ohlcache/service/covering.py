@@ -49,6 +49,8 @@ WAIT_TRIES = 15
 WAIT_SECONDS = 0.2
 WAIT_ROUNDS = 2
 REPLANS_MAX = 4
+RENEWAL_SHARE = 0.05
+"""What expires within this share of the retention is fetched along with what is missing, if that costs no call more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -188,14 +190,21 @@ class Coverer:
         held = await self._read(need, self.calendar.span if pre_adjusted else reach, strongly=strongly)
         as_of = market_now(vendor, self.clock.now())
         limit = vendor.traits.limits[need.series.resolution]
-        spans: Sequence[Span] = plan(need, held.valid.coverage, self.calendar, as_of, limit)
+        coverage, unlisted = held.valid.coverage, Holding.empty()
+        spans: Sequence[Span] = plan(need, coverage, self.calendar, as_of, limit)
         if not spans:
             return Covered(held.valid, 0, from_vendor=False)
-        coverage, unlisted = held.valid.coverage, Holding.empty()
         if pre_adjusted:
             spans = plan(need, Holding.empty().coverage, self.calendar, as_of, limit)
         else:
-            spans, unlisted = await self._since_listing(need, spans, coverage)
+            unlisted = await self._unlisted(need, spans, coverage)
+            known = merge([held.valid, unlisted]).coverage
+            spans = plan(need, known, self.calendar, as_of, limit)
+            lasting = self._lasting(known)
+            if not lasting.all():
+                lasting |= np.isin(known.days, list(self._renewed(held.chunks)))
+                renewing = plan(need, known[lasting], self.calendar, as_of, limit)
+                spans = renewing if len(renewing) == len(spans) else spans
         traded = coverage.days[coverage.final]
         past = merge([chunk.holding for chunk in held.chunks]).coverage
         empty_before = past.days[past.known_empty]
@@ -212,27 +221,22 @@ class Coverer:
         if fetched.failure is not None:
             raise fetched.failure
         believed = len(fetched.kept) == len(fetched.holding)
-        known = self._beside(held.valid, merge([fetched.holding, unlisted]), need, vendor)
-        return Covered(known, fetched.calls, from_vendor=bool(spans), believed=believed)
+        whole = self._beside(held.valid, merge([fetched.holding, unlisted]), need, vendor)
+        return Covered(whole, fetched.calls, from_vendor=bool(spans), believed=believed)
 
-    async def _since_listing(
-        self, need: Need, spans: Sequence[Span], coverage: Coverage
-    ) -> tuple[Sequence[Span], Holding]:
-        """Return what of ``spans`` is worth a call, and the sessions that are not: the ticker was not listed yet.
+    async def _unlisted(self, need: Need, spans: Sequence[Span], coverage: Coverage) -> Holding:
+        """Return the sessions of ``spans`` in which the ticker was not listed yet, though nobody has asked for them.
 
-        It was not where the series itself, or the ticker's days, are known not to have begun until later.
+        It was not before a session of which the series itself, or the series of the ticker's days, says so.
         """
-        through = coverage.unlisted_through
+        oldest, through = min(spans).start, coverage.unlisted_through
         if not need.series.resolution.is_daily:
-            days = Need(need.series.daily, Span(min(spans).start, max(span.end for span in spans)))
+            days = Need(need.series.daily, Span(oldest, max(span.end for span in spans)))
             through = max(through, (await self._read(days, days.span)).valid.coverage.unlisted_through)
-        if through < min(spans).start.toordinal():
-            return spans, Holding.empty()
-        first = date.fromordinal(through + 1)
-        before = [self.calendar.between(Span(span.start, min(span.end, date.fromordinal(through)))).days
-                  for span in sorted(spans) if span.start < first]  # fmt: skip
-        listed = [Span(max(span.start, first), span.end) for span in spans if span.end >= first]
-        return listed, Holding.unlisted(np.concatenate(before), self.clock.now())
+        if through < oldest.toordinal():
+            return Holding.empty()
+        before = self.calendar.between(Span(oldest, date.fromordinal(through))).days
+        return Holding.unlisted(before[~coverage.among(before)], self.clock.now())
 
     def _beside(self, known: Holding, new: Holding, need: Need, vendor: CandleVendor) -> Holding:
         """Return what was known together with what is new; on a new price basis the old is worthless."""
@@ -257,7 +261,7 @@ class Coverer:
             if chunk.expires_at(self.final_life_seconds) > now and not chunk.holding.coverage.foreseen(newest).any()
         ]
         expired = [chunk for chunk in held if chunk.expires_at(self.final_life_seconds) <= now]
-        write, superseded = fold(cut(need.series, new), alive, self._reliance(need))
+        write, superseded = fold(cut(need.series, new), alive, self._outvoting(need, new, alive))
         await self.store.write(write, delete=[*superseded, *expired])
         return write
 
@@ -318,6 +322,27 @@ class Coverer:
         """Return what tells which sessions of a coverage can be relied on now."""
         now, newest = self.clock.now(), self._newest_final(need)
         return lambda coverage: coverage.valid(now, self.final_life_seconds) & ~coverage.foreseen(newest)
+
+    def _lasting(self, coverage: Coverage) -> NDArray[np.bool_]:
+        """Return which sessions do not expire soon; what is not final is asked again anyway and has its own rules."""
+        soon = self.clock.now() + RENEWAL_SHARE * self.final_life_seconds
+        return coverage.forming | coverage.known_empty | (coverage.expires_at(self.final_life_seconds) > soon)
+
+    def _renewed(self, chunks: Sequence[Chunk]) -> set[int]:
+        """Return the days of which some chunk has a final word that does not expire soon."""
+        parts = [chunk.holding.coverage for chunk in chunks]
+        return {day for part in parts for day in part.days[part.final & self._lasting(part)].tolist()}
+
+    def _outvoting(self, need: Need, new: Holding, held: Sequence[Chunk]) -> Callable[[Coverage], NDArray[np.bool_]]:
+        """Return what tells which held sessions count when chunks are folded.
+
+        What is about to expire must not outvote its renewal, though it is the earlier word.
+        """
+        relied_on = self._reliance(need)
+        if all(self._lasting(chunk.holding.coverage).all() for chunk in held):
+            return relied_on
+        renewed = [*new.coverage.days.tolist(), *self._renewed(held)]
+        return lambda old: relied_on(old) & (self._lasting(old) | ~np.isin(old.days, renewed))
 
     def _known(self, need: Need) -> Callable[[Coverage], NDArray[np.bool_]]:
         newest = self._newest_final(need)
