@@ -208,7 +208,9 @@ class Settings(BaseSettings):
     @classmethod
     def _web_address(cls, value: str | None) -> str | None:
         if value is not None and not _is_web_address(value):
-            raise ValueError("a web address is written like https://example.com or http://127.0.0.1:8001")
+            raise ValueError(
+                "a web address is written like https://example.com or http://127.0.0.1:8001, without user and password"
+            )
         return value
 
     @model_validator(mode="after")
@@ -261,9 +263,11 @@ def _sendable(secret: SecretStr) -> SecretStr:
 def _is_web_address(text: str) -> bool:
     try:
         parts = urlsplit(text)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        port = parts.port
     except ValueError:  # a port that is no number, brackets that do not close
         return False
+    named = parts.scheme in {"http", "https"} and bool(parts.hostname) and "@" not in parts.netloc
+    return named and (port is None or port > 0)
 
 
 def load_settings(**overrides: object) -> Settings:

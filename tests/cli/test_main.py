@@ -116,6 +116,13 @@ def test_a_vendor_that_fails(ohlcache: Command, vendors: FakeVendors, fault: Fau
     assert "invented-key" not in ended.err
 
 
+@pytest.mark.parametrize(("seconds", "told"), [(90, "Wait for 2 minutes;"), (1800, "Wait for 30 minutes;")])
+def test_a_used_up_quota_says_how_long(ohlcache: Command, vendors: FakeVendors, seconds: int, told: str) -> None:
+    """In minutes: a person at a terminal sees no header."""
+    vendors.tiingo.faults.set(Fault.TOO_MANY, seconds)
+    assert told in ohlcache("get", "AAPL").err
+
+
 def test_settings_that_cannot_work(ohlcache: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """A wrong setting ends with 2 and names the variable (E24)."""
     monkeypatch.setenv("OHLCACHE_STORE", "dynamodb")

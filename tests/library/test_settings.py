@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         ("SMOKE_TEST_API_KEY", "two words"),
         ("TIINGO_BASE_URL", "nonsense"),
         ("TIINGO_BASE_URL", "ftp://example.com"),
+        ("TIINGO_BASE_URL", "https://user:word@example.com"),
         ("FINNHUB_BASE_URL", "http://example.com:port"),
         ("FINNHUB_BASE_URL", "http://[::1"),
         ("AWS_ENDPOINT_URL_DYNAMODB", "localhost:8000"),

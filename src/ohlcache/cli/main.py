@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import math
 import os
 import sys
 import traceback
@@ -102,7 +103,10 @@ def _tell(error: OhlcacheError) -> None:
 
     _complain(f"error: {in_options(error.message)}")
     if error.hint:
-        _complain(f"hint: {in_options(error.hint)}")
+        wait = error.retry_after_seconds
+        # The header that the hint speaks of is the server's.
+        told = f"{math.ceil(wait / 60)} minutes" if wait else "a while"
+        _complain(f"hint: {in_options(error.hint.replace('for the time in Retry-After', f'for {told}'))}")
 
 
 def _unexpected(error: Exception, words: Sequence[str]) -> int:
