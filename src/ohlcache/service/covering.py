@@ -198,8 +198,10 @@ class Coverer:
             spans = plan(need, Holding.empty().coverage, self.calendar, as_of, limit)
         else:
             unlisted = await self._unlisted(need, spans, coverage)
-            known = merge([held.valid, unlisted]).coverage
-            spans = plan(need, known, self.calendar, as_of, limit)
+            known = coverage
+            if len(unlisted):
+                known = merge([held.valid, unlisted]).coverage
+                spans = plan(need, known, self.calendar, as_of, limit)
             lasting = self._lasting(known)
             if not lasting.all():
                 lasting |= np.isin(known.days, list(self._renewed(held.chunks)))
@@ -212,7 +214,7 @@ class Coverer:
         if spans:
             listed_before = bool(len(traded)) and int(traded[0]) < min(spans).start.toordinal()
             fetched = await self._fetcher.fetch(vendor, need.series, spans, Before(listed_before, empty_before, traded))
-        kept = merge([fetched.kept, unlisted])
+        new, kept = merge([fetched.holding, unlisted]), merge([fetched.kept, unlisted])
         if self._epochs.get(need.series.ticker, 0) == epoch:
             written = await self._write(need, kept, held.chunks, replace=pre_adjusted)
             if self._epochs.get(need.series.ticker, 0) != epoch:
@@ -220,16 +222,18 @@ class Coverer:
                 await self.store.write((), delete=written)
         if fetched.failure is not None:
             raise fetched.failure
-        believed = len(fetched.kept) == len(fetched.holding)
-        whole = self._beside(held.valid, merge([fetched.holding, unlisted]), need, vendor)
-        return Covered(whole, fetched.calls, from_vendor=bool(spans), believed=believed)
+        whole = self._beside(held.valid, new, need, vendor)
+        return Covered(whole, fetched.calls, from_vendor=bool(spans), believed=len(kept) == len(new))
 
     async def _unlisted(self, need: Need, spans: Sequence[Span], coverage: Coverage) -> Holding:
         """Return the sessions of ``spans`` in which the ticker was not listed yet, though nobody has asked for them.
 
-        It was not before a session of which the series itself, or the series of the ticker's days, says so.
+        It was not before a session of which the series itself, or the series of the ticker's days, says so; where
+        older candles are held, it was.
         """
         oldest, through = min(spans).start, coverage.unlisted_through
+        if coverage.final[: int(coverage.days.searchsorted(np.int32(oldest.toordinal())))].any():
+            return Holding.empty()
         if not need.series.resolution.is_daily:
             days = Need(need.series.daily, Span(oldest, max(span.end for span in spans)))
             through = max(through, (await self._read(days, days.span)).valid.coverage.unlisted_through)

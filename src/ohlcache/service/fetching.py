@@ -205,7 +205,9 @@ class _Fetch:
             witness = date.fromordinal(nearest)
             if len(self._within(answer, Span(witness, witness)).candles):
                 return self._within(answer, span)
-        raise VendorGarbage(f"The vendor has no candle of {self._series.ticker} where its own listing says there are.")
+        raise VendorGarbage(
+            f"The vendor has no candle of {self._series.ticker} where its listing, or what it sent before, has some."
+        )
 
     def _traded(self, span: Span) -> NDArray[np.int32]:
         """Return the days of ``span`` of which final candles are held: an answer without any is wrong about them."""
