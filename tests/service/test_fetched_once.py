@@ -71,8 +71,9 @@ async def test_what_expires_costs_no_call_of_its_own(cache: Callable[..., World]
     world = cache("2023-12-30T01:00:00Z", retention_days=90)
     await world.ask(range="1Y")
     evenings = CALENDAR.between(Span(date(2024, 1, 2), date(2024, 7, 12)))
-    for day in evenings.dates():
-        for hours in (26, 38):  # in the evening and in the morning, by New York's clock
+    for number, day in enumerate(evenings.dates()):
+        # Twice in the evening, now a little earlier, now later than what expires, and in the morning, in New York.
+        for hours in (25.1 + number * 37 % 50 / 60, 26.5, 38.0):
             world.clock.set(float(midnight_utc(day.toordinal()) + hours * 3600))
             served = await world.ask(range="1Y")
             assert served.answer.certificate.complete, day
