@@ -108,7 +108,7 @@ def tiingo_rows(told: Any) -> Counter[tuple[float, ...]]:
 def finnhub_rows(told: Any) -> Counter[tuple[float, ...]]:
     if told["s"] == "no_data":
         return Counter()
-    return Counter(tuple(map(float, row)) for row in zip(*(told[name[0]] or [] for name in PRICES), strict=True))
+    return Counter(tuple(map(float, row)) for row in zip(*(told.get(name[0]) or [] for name in PRICES), strict=True))
 
 
 PARSERS: tuple[tuple[Callable[[bytes], VendorAnswer], Callable[[Any], Counter[tuple[float, ...]]]], ...] = (

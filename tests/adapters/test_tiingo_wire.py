@@ -70,6 +70,16 @@ def test_daily_candles_begin_at_midnight_utc_of_the_market_date() -> None:
     assert np.all(candles.time % 86_400 == 0)
 
 
+@pytest.mark.parametrize("year", ["0001", "1969", "2024", "2261", "9999"])
+def test_a_moment_before_midnight_is_still_the_day(year: str) -> None:
+    """B6: to the microsecond, in any year: a float of seconds would round up."""
+    row = {"date": f"{year}-12-30T23:59:59.999999Z", "open": 1, "high": 1, "low": 1, "close": 1}
+    [time] = tiingo_wire.parse_daily(json.dumps([row]).encode()).candles.time.tolist()
+    assert time == (date(int(year), 12, 30).toordinal() - date(1970, 1, 1).toordinal()) * 86_400
+    [minute] = tiingo_wire.parse_iex(json.dumps([row]).encode()).candles.time.tolist()
+    assert minute == time + 86_399
+
+
 def test_the_other_date_format_means_the_same() -> None:
     """B6: the reply without dates writes ``+00:00`` and sorts its keys."""
     candles = tiingo_wire.parse_daily(recorded("latest_GOOGL_2018-04-12.json")).candles

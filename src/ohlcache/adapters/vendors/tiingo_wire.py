@@ -9,7 +9,7 @@ asked for. Quota messages arrive as 429 with JSON, and as plain text with status
 from __future__ import annotations
 
 import math
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
@@ -48,6 +48,9 @@ Volume = int | float | None
 VOLUME_MAX = 2**62
 REFUSAL_BYTES_MAX = 4096
 """Longer bodies with status 200 are answers, whatever words are in them."""
+
+_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND = timedelta(seconds=1)
 
 
 class _DailyRow(msgspec.Struct, gc=False):
@@ -229,7 +232,8 @@ def _candles(times: NDArray[np.int64], rows: Sequence[_DailyRow] | Sequence[_Iex
 
 
 def _seconds(rows: Sequence[_DailyRow] | Sequence[_IexBar]) -> NDArray[np.int64]:
-    return np.floor(np.array([row.date.timestamp() for row in rows], np.float64)).astype(np.int64)
+    # Whole numbers: a float of seconds would round up the last microsecond of a day.
+    return np.array([(row.date - _UNIX_EPOCH) // _SECOND for row in rows], np.int64)
 
 
 def _ratio(split_factor: float | None) -> float:
