@@ -67,8 +67,8 @@ async def backfill_steps(
 
 def _stuck(ticker: str, filled: Backfilled, missing: Sequence[date]) -> OhlcacheError:
     """Return why a step led nowhere: the store kept nothing of what came, nothing came, or nothing to be believed."""
+    days = tuple(day.isoformat() for day in missing)
     if not filled.believed:
-        days = tuple(day.isoformat() for day in missing)
         return IncompleteData(
             f"The vendor gave nothing for {len(days)} sessions of {ticker}, the last {days[-1]}, "
             "and nothing bears out that there is nothing.",
@@ -80,7 +80,6 @@ def _stuck(ticker: str, filled: Backfilled, missing: Sequence[date]) -> Ohlcache
             f"The store does not keep what was fetched of {ticker}.",
             hint="See that the disk has room and the store may be written; every further try costs a vendor call.",
         )
-    days = tuple(day.isoformat() for day in missing)
     return IncompleteData(f"{len(days)} sessions of {ticker} could not be had, the last {days[-1]}.", missing=days)
 
 

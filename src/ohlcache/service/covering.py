@@ -21,14 +21,13 @@ from datetime import date
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-import numpy as np
-
 from ohlcache.domain.chunks import Chunk, cut, fold
 from ohlcache.domain.coverage import Holding, merge
 from ohlcache.domain.errors import OhlcacheError, StoreError, VendorError
 from ohlcache.domain.freshness import CLOCK_SKEW_SECONDS_MAX, last_final_day
 from ohlcache.domain.plan import Need, plan, reach_of
 from ohlcache.domain.rebasing import rebased
+from ohlcache.domain.renewal import Renewal
 from ohlcache.domain.span import Span
 from ohlcache.ports import FailureNote, Lease, Level, Metric
 from ohlcache.service.fetching import Before, Fetched, Fetcher, market_now
@@ -37,9 +36,11 @@ from ohlcache.service.single_flight import SingleFlight
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from ohlcache.domain.coverage import Coverage
+    from ohlcache.domain.plan import SliceLimit
     from ohlcache.domain.sessions import SessionTable
     from ohlcache.ports import CandleVendor, Clock, LeaseTaken, Telemetry
     from ohlcache.service.guarded_store import GuardedStore
@@ -49,8 +50,6 @@ WAIT_TRIES = 15
 WAIT_SECONDS = 0.2
 WAIT_ROUNDS = 2
 REPLANS_MAX = 4
-RENEWAL_SHARE = 0.05
-"""What expires within this share of the retention is fetched along with what is missing, if that costs no call more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -197,16 +196,7 @@ class Coverer:
         if pre_adjusted:
             spans = plan(need, Holding.empty().coverage, self.calendar, as_of, limit)
         else:
-            unlisted = await self._unlisted(need, spans, coverage)
-            known = coverage
-            if len(unlisted):
-                known = merge([held.valid, unlisted]).coverage
-                spans = plan(need, known, self.calendar, as_of, limit)
-            lasting = self._lasting(known)
-            if not lasting.all():
-                lasting |= np.isin(known.days, list(self._renewed(held.chunks)))
-                renewing = plan(need, known[lasting], self.calendar, as_of, limit)
-                spans = renewing if len(renewing) == len(spans) else spans
+            spans, unlisted = await self._worth_asking(need, spans, held, as_of, limit)
         traded = coverage.days[coverage.final]
         past = merge([chunk.holding for chunk in held.chunks]).coverage
         empty_before = past.days[past.known_empty]
@@ -225,19 +215,39 @@ class Coverer:
         whole = self._beside(held.valid, new, need, vendor)
         return Covered(whole, fetched.calls, from_vendor=bool(spans), believed=len(kept) == len(new))
 
-    async def _unlisted(self, need: Need, spans: Sequence[Span], coverage: Coverage) -> Holding:
-        """Return the sessions of ``spans`` in which the ticker was not listed yet, though nobody has asked for them.
+    async def _worth_asking(
+        self, need: Need, missing: Sequence[Span], held: _Held, as_of: float, limit: SliceLimit
+    ) -> tuple[Sequence[Span], Holding]:
+        """Return what to ask for, and the sessions that need no call because the ticker was not listed yet.
 
-        It was not before a session of which the series itself, or the series of the ticker's days, says so; where
-        older candles are held, it was.
+        What is about to expire comes along, if that costs no call more.
         """
-        oldest, through = min(spans).start, coverage.unlisted_through
-        if coverage.final[: int(coverage.days.searchsorted(np.int32(oldest.toordinal())))].any():
+        unlisted = await self._unlisted(need, missing, held.valid.coverage)
+        known, spans = held.valid.coverage, missing
+        if len(unlisted):
+            known = merge([held.valid, unlisted]).coverage
+            spans = plan(need, known, self.calendar, as_of, limit)
+        kept = self._renewal().needless(known, [chunk.holding.coverage for chunk in held.chunks])
+        if not kept.all():
+            renewing = plan(need, known[kept], self.calendar, as_of, limit)
+            spans = renewing if len(renewing) == len(spans) else spans
+        return spans, unlisted
+
+    async def _unlisted(self, need: Need, spans: Sequence[Span], coverage: Coverage) -> Holding:
+        """Return the sessions from the oldest of ``spans`` on in which the ticker was not listed yet, unless known.
+
+        It was not before a session of which the series itself, or the series of the ticker's days, says so, unless
+        candles of before are held.
+        """
+        oldest, traded = min(spans).start, coverage.days[coverage.final]
+        first_traded = int(traded[0]) if len(traded) else date.max.toordinal()
+        if first_traded < oldest.toordinal():
             return Holding.empty()
+        through = coverage.unlisted_through
         if not need.series.resolution.is_daily:
             days = Need(need.series.daily, Span(oldest, max(span.end for span in spans)))
             through = max(through, (await self._read(days, days.span)).valid.coverage.unlisted_through)
-        if through < oldest.toordinal():
+        if not oldest.toordinal() <= through < first_traded:
             return Holding.empty()
         before = self.calendar.between(Span(oldest, date.fromordinal(through))).days
         return Holding.unlisted(before[~coverage.among(before)], self.clock.now())
@@ -265,7 +275,9 @@ class Coverer:
             if chunk.expires_at(self.final_life_seconds) > now and not chunk.holding.coverage.foreseen(newest).any()
         ]
         expired = [chunk for chunk in held if chunk.expires_at(self.final_life_seconds) <= now]
-        write, superseded = fold(cut(need.series, new), alive, self._outvoting(need, new, alive))
+        beside = [chunk.holding.coverage for chunk in alive]
+        counting = self._renewal().counting(self._reliance(need), new.coverage, beside)
+        write, superseded = fold(cut(need.series, new), alive, counting)
         await self.store.write(write, delete=[*superseded, *expired])
         return write
 
@@ -327,26 +339,8 @@ class Coverer:
         now, newest = self.clock.now(), self._newest_final(need)
         return lambda coverage: coverage.valid(now, self.final_life_seconds) & ~coverage.foreseen(newest)
 
-    def _lasting(self, coverage: Coverage) -> NDArray[np.bool_]:
-        """Return which sessions do not expire soon; what is not final is asked again anyway and has its own rules."""
-        soon = self.clock.now() + RENEWAL_SHARE * self.final_life_seconds
-        return coverage.forming | coverage.known_empty | (coverage.expires_at(self.final_life_seconds) > soon)
-
-    def _renewed(self, chunks: Sequence[Chunk]) -> set[int]:
-        """Return the days of which some chunk has a final word that does not expire soon."""
-        parts = [chunk.holding.coverage for chunk in chunks]
-        return {day for part in parts for day in part.days[part.final & self._lasting(part)].tolist()}
-
-    def _outvoting(self, need: Need, new: Holding, held: Sequence[Chunk]) -> Callable[[Coverage], NDArray[np.bool_]]:
-        """Return what tells which held sessions count when chunks are folded.
-
-        What is about to expire must not outvote its renewal, though it is the earlier word.
-        """
-        relied_on = self._reliance(need)
-        if all(self._lasting(chunk.holding.coverage).all() for chunk in held):
-            return relied_on
-        renewed = [*new.coverage.days.tolist(), *self._renewed(held)]
-        return lambda old: relied_on(old) & (self._lasting(old) | ~np.isin(old.days, renewed))
+    def _renewal(self) -> Renewal:
+        return Renewal(self.clock.now(), self.final_life_seconds)
 
     def _known(self, need: Need) -> Callable[[Coverage], NDArray[np.bool_]]:
         newest = self._newest_final(need)
