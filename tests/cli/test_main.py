@@ -116,7 +116,9 @@ def test_a_vendor_that_fails(ohlcache: Command, vendors: FakeVendors, fault: Fau
     assert "invented-key" not in ended.err
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(90, "Wait for 2 minutes;"), (1800, "Wait for 30 minutes;")])
+@pytest.mark.parametrize(
+    ("seconds", "told"), [(90, "Worth another try in 2 minutes."), (1800, "Worth another try in 30 minutes.")]
+)
 def test_a_used_up_quota_says_how_long(ohlcache: Command, vendors: FakeVendors, seconds: int, told: str) -> None:
     """In minutes: a person at a terminal sees no header."""
     vendors.tiingo.faults.set(Fault.TOO_MANY, seconds)

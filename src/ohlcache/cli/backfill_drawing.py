@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ohlcache.cli.backfill_run import Outcome
-from ohlcache.cli.wording import in_options
+from ohlcache.cli.wording import another_try, in_options
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -96,5 +96,4 @@ def _reason(work: BackfillRun) -> str:
     error = work.stopped_by
     if error is None:
         return "the budget of vendor calls is used up." if work.spent else "it was interrupted."
-    wait = error.retry_after_seconds
-    return error.message + (f" Worth another try in {wait / 60:.0f} minutes." if wait else "")
+    return error.message + another_try(error)

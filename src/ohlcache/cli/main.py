@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import io
-import math
 import os
 import sys
 import traceback
@@ -99,14 +98,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _tell(error: OhlcacheError) -> None:
-    from ohlcache.cli.wording import in_options  # noqa: PLC0415 - only for an error
+    from ohlcache.cli.wording import another_try, in_options  # noqa: PLC0415 - only for an error
 
     _complain(f"error: {in_options(error.message)}")
     if error.hint:
-        wait = error.retry_after_seconds
-        # The header that the hint speaks of is the server's.
-        told = f"{math.ceil(wait / 60)} minutes" if wait else "a while"
-        _complain(f"hint: {in_options(error.hint.replace('for the time in Retry-After', f'for {told}'))}")
+        _complain(f"hint: {in_options(error.hint)}{another_try(error)}")
 
 
 def _unexpected(error: Exception, words: Sequence[str]) -> int:

@@ -110,7 +110,7 @@ class QuotaExceeded(VendorError):
 
     code = "quota_exceeded"
     status = 429
-    default_hint = "Wait for the time in Retry-After; what is already cached is still served."
+    default_hint = "Wait until the vendor allows more; what is already cached is still served."
 
 
 class NotEntitled(VendorError):
