@@ -122,14 +122,18 @@ async def test_the_breaker_opens_at_three_and_skips_the_store(cache: Callable[..
     assert "circuit breaker open" in telemetry.events(Level.ERROR)
 
 
+async def half_open(world: World) -> None:
+    """Let the store fail until the breaker opens, and a minute pass in which it gets well."""
+    world.first.store.failing = EVERYTHING
+    await world.ask("AAPL", range="1M")
+    world.first.store.failing = frozenset()
+    await world.clock.advance(60)
+
+
 async def test_one_probe_closes_it_after_sixty_seconds(cache: Callable[..., World]) -> None:
     """E8, E13: after sixty seconds one request tries the store; it works again, and the breaker closes."""
     world = cache()
-    store = world.first.store
-    store.failing = EVERYTHING
-    await world.ask("AAPL", range="1M")
-    store.failing = frozenset()
-    await world.clock.advance(60)
+    await half_open(world)
     assert world.first.breaker.state.state == "half-open"
     await world.ask("IBM", range="1M")
     assert world.first.breaker.state.state == "closed"
@@ -164,10 +168,7 @@ async def test_a_probe_that_ends_in_a_fault_of_ours_keeps_no_place(cache: Callab
     """E8: whatever a probe ends with, another may follow."""
     world = cache()
     store = world.first.store
-    store.failing = EVERYTHING
-    await world.ask("AAPL", range="1M")
-    store.failing = frozenset()
-    await world.clock.advance(60)
+    await half_open(world)
 
     async def stumble(operation: str) -> None:
         raise RuntimeError(operation)

@@ -43,6 +43,16 @@ def scan(tier: MemoryTier, count: int, name: str) -> None:
         tier.put(f"{name} {number}", answer_of("S"))
 
 
+def full_of_favourites(*, times: int = 1) -> MemoryTier:
+    """Return a tier of ten whose ten answers, A to J, have each been asked for."""
+    tier = MemoryTier(entries_max=10, bytes_max=1 << 20)
+    for key in "ABCDEFGHIJ":
+        tier.put(key, answer_of(key))
+        for _ in range(times):
+            tier.get(key, 0)
+    return tier
+
+
 class TheTier(RuleBasedStateMachine):
     """E12, F6: whatever is put, asked for, grown and dropped, budget and books hold."""
 
@@ -128,10 +138,7 @@ def test_it_is_filled_before_anything_goes() -> None:
 
 def test_who_was_asked_for_since_its_last_turn_has_another() -> None:
     """F11: of the favourites the oldest that nobody has asked for goes, not the oldest."""
-    tier = MemoryTier(entries_max=10, bytes_max=1 << 20)
-    for key in "ABCDEFGHIJ":
-        tier.put(key, answer_of(key))
-        tier.get(key, 0)
+    tier = full_of_favourites()
     tier.put("K", answer_of("K"))  # A to I become favourites, and A, the first of them, makes room
     assert tier.get("A", 0) is None
     tier.get("B", 0)
@@ -142,10 +149,7 @@ def test_who_was_asked_for_since_its_last_turn_has_another() -> None:
 
 def test_of_favourites_that_nobody_asks_for_one_goes() -> None:
     """F2: as many go as there must be room, and each is counted once."""
-    tier = MemoryTier(entries_max=10, bytes_max=1 << 20)
-    for key in "ABCDEFGHIJ":
-        tier.put(key, answer_of(key))
-        tier.get(key, 0)
+    tier = full_of_favourites()
     for number, key in enumerate("KLM", start=1):
         tier.put(key, answer_of(key))
         assert (tier.statistics().entries, tier.statistics().evictions) == (10, number)
@@ -153,10 +157,7 @@ def test_of_favourites_that_nobody_asks_for_one_goes() -> None:
 
 def test_turns_are_used_up() -> None:
     """F2: a favourite that was asked for often, long ago, gives way to those that are asked for now."""
-    tier = MemoryTier(entries_max=10, bytes_max=1 << 20)
-    for key in "ABCDEFGHIJ":
-        tier.put(key, answer_of(key))
-        tier.get(key, 0)
+    tier = full_of_favourites()
     tier.put("K", answer_of("K"))
     for _ in range(3):
         assert tier.get("B", 0) is not None
@@ -169,11 +170,7 @@ def test_turns_are_used_up() -> None:
 
 def test_a_favourite_starts_anew() -> None:
     """F11: what made an answer a favourite earns it no turn among the favourites."""
-    tier = MemoryTier(entries_max=10, bytes_max=1 << 20)
-    for key in "ABCDEFGHIJ":
-        tier.put(key, answer_of(key))
-        for _ in range(3):
-            tier.get(key, 0)
+    tier = full_of_favourites(times=3)
     tier.put("K", answer_of("K"))
     assert tier.get("A", 0) is None
     assert tier.get("B", 0) is not None
@@ -226,11 +223,7 @@ def test_what_expires_is_replaced_where_it_was() -> None:
 
 def test_who_is_no_longer_asked_for_gives_way() -> None:
     """F2: yesterday's favourites do not fill the tier for ever."""
-    tier = MemoryTier(entries_max=10, bytes_max=1 << 20)
-    for key in "ABCDEFGHIJ":
-        tier.put(key, answer_of(key))
-        for _ in range(10):
-            tier.get(key, 0)
+    tier = full_of_favourites(times=10)
     for _ in range(20):
         for key in "KLMNOPQRS":
             if tier.get(key, 0) is None:
