@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from ohlcache.domain.adjustment import Actions
 from ohlcache.domain.candles import Candles
-from ohlcache.domain.chunks import Chunk
-from ohlcache.domain.coverage import SessionState
+from ohlcache.domain.chunks import Chunk, cut
+from ohlcache.domain.coverage import Holding, SessionState
 from ohlcache.domain.errors import TickerNotFound, VendorGarbage, VendorUnavailable
 from ohlcache.domain.market_time import instant_at
 from ohlcache.domain.observation import VendorAnswer
 from ohlcache.domain.resolution import Resolution
+from ohlcache.domain.series import Series
 from ohlcache.domain.span import Span
 from ohlcache.testing import Fault, Halt, Market, Stock
 from service.world import CALENDAR, MONDAY_9_PM, World
@@ -237,6 +238,21 @@ async def test_what_lies_before_a_known_beginning_is_not_asked_for(
         again = await world.ask("NEWCO", range=range_, resolution="5" if range_ == "1Y" else "D", adjust="none")
         assert again.answer.certificate.complete
     assert world.calls == calls + 1
+
+
+async def test_candles_that_are_held_outweigh_a_later_beginning(cache: Callable[..., World]) -> None:
+    """G11, T2: days that are said to begin after held minutes of the same answer say nothing of the minutes before."""
+    world = cache()
+    await world.ask(start_date="2024-05-20", end_date="2024-06-03", resolution="1", adjust="none")
+    held = await world.store.read(Series("AAPL", "tiingo", Resolution.MINUTE), CALENDAR.span)
+    first = min(chunk.name.first_day for chunk in held)
+    days = CALENDAR.between(Span(first - timedelta(days=30), first + timedelta(days=5))).days
+    wrong = Holding.unlisted(days, world.clock.now())
+    await world.store.write(cut(Series("AAPL", "tiingo", Resolution.DAY), wrong))
+    wishes = {"start_date": str(first - timedelta(days=7)), "end_date": str(first + timedelta(days=3))}
+    served = await world.ask(**wishes, resolution="1", adjust="none")
+    assert served.answer.certificate.known_empty == 0
+    assert served.answer.candles == world.truth("AAPL", Resolution.MINUTE, served.answer.request.span)
 
 
 async def test_minutes_before_the_listing_are_not_asked_for_daily(cache: Callable[..., World]) -> None:
