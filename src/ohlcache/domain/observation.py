@@ -21,6 +21,7 @@ from ohlcache.domain.span import Span
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ohlcache.domain.rejections import RejectedRow
     from ohlcache.domain.resolution import Resolution
     from ohlcache.domain.sessions import Sessions, SessionTable
 
@@ -34,7 +35,7 @@ class VendorAnswer:
     ``candles`` as received, ascending, anything outside sessions included; ``actions`` only of daily series;
     ``listing`` the first and last market date of the ticker's life, where the answer tells it or it was asked for.
     Where candles are made of finer bars, ``bars`` of them came and the first opens at ``bars_from``: what was cut off
-    shows in these.
+    shows in these. ``rejected``: the rows that cannot be true; none of them is among ``candles``.
     """
 
     candles: Candles
@@ -42,6 +43,7 @@ class VendorAnswer:
     listing: Span | None = None
     bars: int | None = None
     bars_from: int | None = None
+    rejected: tuple[RejectedRow, ...] = ()
 
 
 def observe(

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from ohlcache.domain.coverage import Coverage
     from ohlcache.domain.plan import SliceLimit
+    from ohlcache.domain.rejections import RejectedRow
     from ohlcache.domain.sessions import SessionTable
     from ohlcache.ports import CandleVendor, Clock, LeaseTaken, Telemetry
     from ohlcache.service.guarded_store import GuardedStore
@@ -56,13 +57,15 @@ REPLANS_MAX = 4
 class Covered:
     """A need that is covered: ``holding`` has every due session of its span.
 
-    ``calls``: vendor calls made for it; ``believed``: nothing in it is an empty answer that nothing bears out.
+    ``calls``: vendor calls made for it; ``believed``: nothing in it is an empty answer that nothing bears out;
+    ``rejected``: rows of the replies that cannot be true, whose sessions are missing or lack a bar.
     """
 
     holding: Holding
     calls: int
     from_vendor: bool
     believed: bool = True
+    rejected: tuple[RejectedRow, ...] = ()
 
 
 @dataclass(slots=True)

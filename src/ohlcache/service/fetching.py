@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ohlcache.domain.rejections import RejectedRow
     from ohlcache.domain.series import Series
     from ohlcache.domain.sessions import SessionTable
     from ohlcache.ports import CandleVendor, Clock
@@ -42,12 +43,14 @@ class Fetched:
     """What a fetch brought: ``holding`` to answer from, ``kept`` the part of it that may be stored.
 
     ``failure``: why some of the spans are not in it, None when all are. ``calls``: how often the vendor was asked.
+    ``rejected``: the rows that cannot be true, ascending by date; their sessions are not in ``kept``.
     """
 
     holding: Holding
     kept: Holding
     calls: int
     failure: OhlcacheError | None = None
+    rejected: tuple[RejectedRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
