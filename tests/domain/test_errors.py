@@ -36,3 +36,16 @@ def test_no_error_is_left_out() -> None:
     for kind in kinds:
         kinds.extend(each for each in kind.__subclasses__() if each.__module__ == errors.__name__)
     assert set(kinds) == set(TREE)
+
+
+def test_a_misspelt_detail_of_missing_candles_is_refused() -> None:
+    """IncompleteData takes what every error takes, and its dates; another keyword is a TypeError, not lost."""
+    error = errors.IncompleteData("No.", missing=("2024-06-03",), hint="Wait.", field="range", retry_after_seconds=5.0)
+    assert (error.missing, error.hint, error.field, error.retry_after_seconds) == (
+        ("2024-06-03",),
+        "Wait.",
+        "range",
+        5.0,
+    )
+    with pytest.raises(TypeError, match="reason"):
+        errors.IncompleteData("No.", reason="halted")  # type: ignore[call-arg]

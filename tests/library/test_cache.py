@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 import ohlcache
@@ -187,6 +188,30 @@ async def test_several_tickers_at_once(library: Library) -> None:
     tables = await cache.get_many(["AAPL", "brk-b", "AAPL"], "1M")
     assert {name: table.ticker for name, table in tables.items()} == {"AAPL": "AAPL", "brk-b": "BRK.B"}
     assert world.calls == 2
+
+
+@pytest.mark.parametrize("ticker", ["F", "MSFT", np.str_("MSFT"), "brk-b"])
+async def test_a_text_is_one_ticker_of_several(library: Library, ticker: str) -> None:
+    """get_many of a text asks for that ticker, not for its letters."""
+    cache, world = library()
+    tables = await cache.get_many(ticker, "1W")
+    assert list(tables) == [ticker]
+    assert tables[ticker].ticker == ticker.upper().replace("-", ".")
+    assert world.calls == 1
+
+
+@pytest.mark.parametrize(
+    ("tickers", "field"),
+    [(b"MSFT", "tickers"), (None, "tickers"), (7, "tickers"), ([b"MSFT"], "ticker"), ([["AAPL"], "MSFT"], "ticker")],
+)
+async def test_several_of_what_is_no_text_is_refused(library: Library, tickers: Any, field: str) -> None:
+    """get_many of bytes, of nothing or of lists of lists says what it takes, before the vendor is asked (E21)."""
+    cache, world = library()
+    with pytest.raises(ohlcache.InvalidRequest, match="must be text") as caught:
+        await cache.get_many(tickers, "1W")
+    assert caught.value.field == field
+    assert "get_many" in caught.value.hint
+    assert world.calls == 0
 
 
 async def test_several_tickers_one_of_them_unknown(library: Library) -> None:

@@ -36,6 +36,7 @@ def test_every_method_has_its_twin(vendors: FakeVendors) -> None:
     """Whatever the asynchronous cache can do, this one can."""
     with ohlcache.connect_sync() as cache:
         assert cache.get_many(["AAPL", "MSFT"], "1M").keys() == {"AAPL", "MSFT"}
+        assert cache.get_many("MSFT", "1M").keys() == {"MSFT"}
         assert cache.backfill("IBM", "1Y").sessions == 251
         assert {report.state for report in cache.coverage("IBM", "1Y")} == {"final"}
         assert cache.invalidate("IBM").removed_chunks > 0

@@ -76,8 +76,16 @@ class IncompleteData(OhlcacheError):
     status = 502
     default_hint = "Try again in a minute, or ask with partial=true to see what there is, marked as partial."
 
-    def __init__(self, message: str, *, missing: tuple[str, ...] = (), **details: str | None) -> None:
-        super().__init__(message, hint=details.get("hint"))
+    def __init__(
+        self,
+        message: str,
+        *,
+        missing: tuple[str, ...] = (),
+        hint: str | None = None,
+        field: str | None = None,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint, field=field, retry_after_seconds=retry_after_seconds)
         self.missing = missing
 
 

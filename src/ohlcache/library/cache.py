@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime
 from threading import Lock
@@ -20,7 +21,7 @@ from ohlcache.ports import Metric
 from ohlcache.service.reports import Backfilled
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Sequence
+    from collections.abc import Hashable, Sequence
     from types import TracebackType
 
     from ohlcache.domain.request import CandleRequest
@@ -81,7 +82,7 @@ class Cache:
 
     async def get_many(
         self,
-        tickers: Iterable[str],
+        tickers: str | Iterable[str],
         range: str | None = None,  # noqa: A002 - the API's own word
         *,
         start: str | date | None = None,
@@ -92,10 +93,12 @@ class Cache:
     ) -> dict[str, CandleTable]:
         """Return the candles of several tickers by the spelling they were asked with; asked concurrently.
 
+        A text is one ticker, whatever its length.
+
         If any fails, the first failure in the order of ``tickers`` is raised after the others have arrived: they are
         cached by then, so asking again costs only what failed.
         """
-        names = list(dict.fromkeys(tickers))
+        names = _distinct(tickers)
         turn = asyncio.Semaphore(GET_MANY_AT_ONCE_MAX)
 
         async def one(ticker: str) -> CandleTable:
@@ -251,6 +254,22 @@ def _check_texts(**arguments: object) -> None:
                 hint='For example get("AAPL", "1Y", resolution="D"); get_many takes several tickers.',
                 field=name,
             )
+
+
+def _distinct(tickers: str | Iterable[str]) -> list[str]:
+    """Return the tickers that were asked for, each once; a text is one ticker, not its letters."""
+    if isinstance(tickers, str):
+        return [tickers]
+    if not isinstance(tickers, Iterable) or isinstance(tickers, (bytes, bytearray, memoryview)):
+        raise InvalidRequest(
+            f"tickers must be text or several texts, not {type(tickers).__name__}.",
+            hint='For example get_many(["AAPL", "MSFT"], "1Y").',
+            field="tickers",
+        )
+    names = list(tickers)
+    for name in names:
+        _check_texts(ticker=name)
+    return list(dict.fromkeys(names))
 
 
 def _market_day(when: str | date | None, name: str) -> str | date | None:

@@ -77,7 +77,7 @@ class SyncCache:
 
     def get_many(
         self,
-        tickers: Iterable[str],
+        tickers: str | Iterable[str],
         range: str | None = None,  # noqa: A002 - the API's own word
         *,
         start: str | date | None = None,
