@@ -260,13 +260,20 @@ def test_lengths_that_cannot_be_are_refused(counts: list[int], candles: int) -> 
 
 @pytest.mark.parametrize(
     ("start", "said"),
-    [(b"XX\x01", "not a chunk"), (b"OC\x03", "version 3"), (b"OC\x00", "version 0")],
+    [(b"XX\x01", "not a chunk"), (b"OC\x04", "version 4"), (b"OC\x00", "version 0")],
 )
 def test_another_format_is_told_by_name(start: bytes, said: str) -> None:
     """A wrong magic or an unknown version is an error that says so."""
     chunk = year_of_aapl()
     with pytest.raises(CorruptChunk, match=said):
         decode(DAILY, chunk.name, start + encode(chunk)[3:])
+
+
+@given(chunks())
+def test_rejected_sessions_are_unreadable_to_programs_without_that_state(chunk: Chunk) -> None:
+    """Programs that know layouts up to 2 would take the session for whole for 90 days; so its chunk is layout 3."""
+    rejected = SessionState.REJECTED in chunk.holding.coverage.states.tolist()
+    assert encode(chunk)[2] == (3 if rejected else 2)
 
 
 def test_the_payload_of_another_series_is_refused() -> None:

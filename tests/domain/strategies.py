@@ -88,7 +88,8 @@ def daily_rows(draw: st.DrawFn, *, states: Iterable[SessionState] = tuple(Sessio
         state = draw(st.sampled_from(list(states)))
         # Observed after the session, on one of few instants so that ties happen.
         at = midnight_utc(day) + DAY_SECONDS + draw(st.integers(0, 3)) * 3600
-        count = 1 if state is SessionState.FINAL else 0 if state is not SessionState.FORMING else at // 3600 % 2
+        unsettled = state in {SessionState.FORMING, SessionState.REJECTED}
+        count = 1 if state is SessionState.FINAL else at // 3600 % 2 if unsettled else 0
         rows.append((day, state, at, count))
     return rows
 

@@ -39,14 +39,15 @@ def known_of(chunks: Iterable[Chunk]) -> list[tuple[int, int, int, bytes]]:
 
 @given(holdings())
 def test_cutting_loses_nothing(holding: Holding) -> None:
-    """B12, D7: chunks of one cut are disjoint, keep to their cells, hold what is forming apart, and are the whole."""
+    """B12, D7: chunks of one cut are disjoint, keep to their cells, hold what is unsettled apart, and are the whole."""
     chunks = cut(SERIES, holding)
     assert known_of(chunks) == rows_of(holding)
     assert sum(len(chunk.holding) for chunk in chunks) == len(holding)
     for chunk in chunks:
         days = [date.fromordinal(int(day)) for day in chunk.holding.coverage.days]
         assert {cell_start(day, SERIES.resolution) for day in days} == {cell_start(days[0], SERIES.resolution)}
-        assert {state == SessionState.FORMING for state in chunk.holding.coverage.states} == {chunk.name.forming}
+        unsettled = (SessionState.FORMING, SessionState.REJECTED)
+        assert {state in unsettled for state in chunk.holding.coverage.states} == {chunk.name.forming}
         assert (chunk.name.first_day, chunk.last_day) == (days[0], days[-1])
 
 
@@ -169,11 +170,13 @@ def test_cells_are_calendar_periods(day: date, resolution: Resolution) -> None:
 
 @given(holdings())
 def test_a_chunk_expires_with_its_last_word(holding: Holding) -> None:
-    """C1, S7: a store may delete a chunk only when nothing in it can be relied on any more."""
+    """C1, S7: a store may delete a chunk when nothing in it can be relied on; bars beside rejected ones stay a day."""
     for chunk in cut(SERIES, holding):
-        until = chunk.expires_at(LIFE)
-        assert not chunk.holding.coverage.valid(until, LIFE).any()
-        assert chunk.holding.coverage.valid(until - 1, LIFE).any()
+        until, coverage = chunk.expires_at(LIFE), chunk.holding.coverage
+        assert not coverage.valid(until, LIFE).any()
+        kept_for_a_day = coverage.rejected & (coverage.observed_at + DAY > until - 1)
+        assert (coverage.valid(until - 1, LIFE) | kept_for_a_day).any()
+        assert not (coverage.rejected & (coverage.observed_at + DAY > until)).any()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,22 @@ def composed(
         final_life_seconds=LIFE,
         stale=stale,
     )
+
+
+@pytest.mark.parametrize("resolution", [Resolution.DAY, Resolution.MINUTES_5])
+def test_a_rejected_session_is_missing_though_bars_of_it_are_given(resolution: Resolution) -> None:
+    """T2: expected whole, counted as far as it is there, and named; the ledger has no hole at it."""
+    now = instant_of("2024-06-06T03:00:00Z")
+    whole = seen(resolution, now)
+    states = whole.coverage.states.copy()
+    states[7] = SessionState.REJECTED
+    own = replace(whole, coverage=replace(whole.coverage, states=states))
+    for adjustment in (Adjustment.NONE, Adjustment.SPLITS):
+        answer = composed(WHOLE, own, now, resolution, adjustment, partial=True)
+        assert len(answer.candles) == len(whole.candles) == answer.certificate.expected
+        assert answer.certificate.missing == (date.fromordinal(int(whole.coverage.days[7])).isoformat(),)
+        assert not answer.certificate.complete
+        assert answer.fresh_until == now + 5
 
 
 @given(moments, widths, st.integers(0, 30), st.integers(0, 30))

@@ -90,7 +90,7 @@ def test_a_part_has_the_actions_of_its_days(rows: list[Row], one: int, other: in
 
 @given(daily_rows(), st.integers(-2 * DAY, 400 * DAY), st.sampled_from([0.0, 90.0 * DAY]))
 def test_what_is_relied_on(rows: list[Row], later: int, life: float) -> None:
-    """C1, C2, C7, T3: final for its life (0: for ever), forming five minutes, never a forming word from the future."""
+    """C1, C2, C7, T3: final for its life (0: for ever), forming 5 minutes, rejected 5 s, neither from the future."""
     holding = holding_of(rows)
     now = midnight_utc(SESSION_DAYS[10]) + later
     relied = holding.coverage.valid(now, life).tolist()
@@ -98,6 +98,8 @@ def test_what_is_relied_on(rows: list[Row], later: int, life: float) -> None:
         age = now - at
         if state is SessionState.FORMING:
             assert ok == (-300 <= age < 300)
+        elif state is SessionState.REJECTED:
+            assert ok == (-300 <= age < 5)
         elif state is SessionState.KNOWN_EMPTY:
             assert ok == (age < min(max(at - midnight_utc(day) - DAY, 300), DAY))
         else:

@@ -85,4 +85,5 @@ async def test_states_are_what_is_stored() -> None:
         "FORMING": 2,
         "KNOWN_EMPTY": 3,
         "UNLISTED": 4,
+        "REJECTED": 5,
     }

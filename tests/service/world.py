@@ -155,8 +155,8 @@ def check_chunks(chunks: Sequence[Chunk]) -> None:
         assert np.all(np.diff(holding.candles.time) > 0), "candles ascend, each once"
         cells = {cell_start(day, chunk.series.resolution) for day in (chunk.name.first_day, chunk.last_day)}
         assert len(cells) == 1, "a chunk keeps to its cell"
-        forming = coverage.states == SessionState.FORMING
-        assert forming.all() or not forming.any(), "what is forming is kept apart"
+        unsettled = np.isin(coverage.states, (SessionState.FORMING, SessionState.REJECTED))
+        assert unsettled.all() or not unsettled.any(), "what is forming or rejected is kept apart"
         assert not coverage.counts[np.isin(coverage.states, (SessionState.KNOWN_EMPTY, SessionState.UNLISTED))].any()
         assert np.all(coverage.counts[coverage.states == SessionState.FINAL] > 0)
         assert np.isin(holding.actions.days, coverage.days).all(), "actions belong to covered sessions"

@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 
 MAGIC = b"OC"
 VERSION = 2
+VERSION_WITH_REJECTED = 3
+"""Laid out as version 2. Programs that do not know the state REJECTED would take such sessions for whole."""
 _VERSION_WITH_COLUMNS_APART = 1
 
 SESSIONS_MAX = 1024
@@ -130,8 +132,9 @@ def encode(chunk: Chunk) -> bytes:
     frame, beside = writer.finish(_HEAD.pack(*head))
     series = str(chunk.series).encode()
     body = bytes.fromhex(chunk.name.digest) + series + frame + beside
-    checksum = zlib.crc32(body, _crc_before_body(VERSION, len(series), len(frame)))
-    return _ENVELOPE.pack(MAGIC, VERSION, len(series), checksum, len(frame)) + body
+    version = VERSION_WITH_REJECTED if coverage.rejected.any() else VERSION
+    checksum = zlib.crc32(body, _crc_before_body(version, len(series), len(frame)))
+    return _ENVELOPE.pack(MAGIC, version, len(series), checksum, len(frame)) + body
 
 
 def _crc_before_body(version: int, series_bytes: int, frame_bytes: int) -> int:
@@ -163,8 +166,8 @@ def _decoded(series: Series, payload: bytes) -> tuple[str, Holding]:
     magic, version, series_bytes, checksum, frame_bytes = _ENVELOPE.unpack_from(payload)
     if magic != MAGIC:
         raise ValueError("it is not a chunk")
-    if version not in {VERSION, _VERSION_WITH_COLUMNS_APART}:
-        raise ValueError(f"its layout is version {version}, this program knows {VERSION}")
+    if not _VERSION_WITH_COLUMNS_APART <= version <= VERSION_WITH_REJECTED:
+        raise ValueError(f"its layout is version {version}, this program knows {VERSION_WITH_REJECTED}")
     before = _crc_before_body(version, series_bytes, frame_bytes)
     if zlib.crc32(memoryview(payload)[_ENVELOPE.size :], before) != checksum:
         raise ValueError("its checksum is wrong")

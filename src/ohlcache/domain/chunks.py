@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ohlcache.domain.coverage import Holding, merge
+from ohlcache.domain.freshness import REJECTED_KEPT_SECONDS
 from ohlcache.domain.request import months_before
 from ohlcache.domain.resolution import Resolution
 
@@ -88,7 +89,7 @@ class Chunk:
             self.series.resolution,
             date.fromordinal(int(coverage.days[0])),
             digest.hexdigest(),
-            forming=bool(coverage.forming.any()),
+            forming=bool(coverage.unsettled.any()),
         )
 
     @property
@@ -97,8 +98,10 @@ class Chunk:
         return date.fromordinal(int(self.holding.coverage.days[-1]))
 
     def expires_at(self, final_life_seconds: float) -> float:
-        """Return the instant from which nothing in the chunk can be relied on: when a store may delete it."""
-        return float(self.holding.coverage.expires_at(final_life_seconds).max())
+        """Return the instant from which nothing in the chunk is of use: when a store may delete it."""
+        coverage = self.holding.coverage
+        rejected = coverage.observed_at[coverage.rejected].max(initial=0) + REJECTED_KEPT_SECONDS
+        return max(float(coverage.expires_at(final_life_seconds).max()), float(rejected))
 
 
 def cell_start(day: date, resolution: Resolution) -> date:
@@ -108,15 +111,15 @@ def cell_start(day: date, resolution: Resolution) -> date:
 
 
 def cut(series: Series, holding: Holding) -> list[Chunk]:
-    """Return ``holding`` as chunks: one per cell for what is settled, and one for what is still forming."""
+    """Return ``holding`` as chunks: one per cell for what is settled, and one for what is forming or rejected."""
     chunks = []
     first, days = 0, holding.coverage.days
     while first < len(days):
         start = cell_start(date.fromordinal(int(days[first])), series.resolution)
         end = months_before(start, -_CELL_MONTHS[series.resolution]).toordinal() - 1
         cell = holding.between(start.toordinal(), end)
-        forming = cell.coverage.forming
-        chunks += [Chunk(series, cell.select(kept)) for kept in (~forming, forming) if kept.any()]
+        unsettled = cell.coverage.unsettled
+        chunks += [Chunk(series, cell.select(kept)) for kept in (~unsettled, unsettled) if kept.any()]
         first += len(cell)
     return chunks
 

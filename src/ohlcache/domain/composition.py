@@ -127,6 +127,8 @@ def _certify(
 ) -> Certificate:
     due = due_sessions(need, calendar, as_of)
     known = coverage.among(due.days)
+    if coverage.rejected.any():
+        known &= ~np.isin(due.days, coverage.days[coverage.rejected])
     missing = due.days[~known]
     whole = due.candles_in_each(need.series.resolution)
     rows = coverage.days.searchsorted(due.days[known])

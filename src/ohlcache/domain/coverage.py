@@ -20,6 +20,7 @@ from ohlcache.domain.candles import Candles
 from ohlcache.domain.freshness import (
     CLOCK_SKEW_SECONDS_MAX,
     FORMING_LIFE_SECONDS,
+    REJECTED_LIFE_SECONDS,
     known_empty_life_seconds,
 )
 
@@ -41,6 +42,8 @@ class SessionState(IntEnum):
     """The vendor answered after it was final and has no candle; asked again after a day, sooner if it was just over."""
     UNLISTED = 4
     """It lies before the ticker's first candle; not asked again."""
+    REJECTED = 5
+    """The vendor sent a row of it that cannot be true; other bars of it may be held. Missing, and asked again soon."""
 
 
 # Of the column's type and looked up once: comparing with a member of the enumeration takes several times as long.
@@ -48,6 +51,7 @@ _FINAL = np.uint8(SessionState.FINAL)
 _FORMING = np.uint8(SessionState.FORMING)
 _KNOWN_EMPTY = np.uint8(SessionState.KNOWN_EMPTY)
 _UNLISTED = np.uint8(SessionState.UNLISTED)
+_REJECTED = np.uint8(SessionState.REJECTED)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,6 +101,17 @@ class Coverage:
         return found
 
     @property
+    def rejected(self) -> NDArray[np.bool_]:
+        """Which sessions are REJECTED."""
+        found: NDArray[np.bool_] = self.states == _REJECTED
+        return found
+
+    @property
+    def unsettled(self) -> NDArray[np.bool_]:
+        """Which sessions are FORMING or REJECTED: another reply takes their place, whatever it says."""
+        return self.forming | self.rejected
+
+    @property
     def unlisted_through(self) -> int:
         """The ordinal of the last day of which it says that the ticker was not listed yet; 0 where it says of none."""
         unlisted, traded = self.days[self.states == _UNLISTED], self.days[self.final]
@@ -120,6 +135,7 @@ class Coverage:
             return settled
         lives = np.full(len(self), final_life_seconds or math.inf, np.float64)
         lives[self.forming] = FORMING_LIFE_SECONDS
+        lives[self.rejected] = REJECTED_LIFE_SECONDS
         empty = self.known_empty
         if empty.any():
             lives[empty] = known_empty_life_seconds(self.days[empty], self.observed_at[empty])
@@ -129,11 +145,11 @@ class Coverage:
     def valid(self, now: float, final_life_seconds: float) -> NDArray[np.bool_]:
         """Return which sessions can be relied on at ``now``.
 
-        A forming session observed "in the future" beyond any honest clock skew is not: its five minutes cannot be told.
+        An unsettled session observed "in the future" beyond any honest clock skew is not: its life cannot be measured.
         """
         relied: NDArray[np.bool_] = self.expires_at(final_life_seconds) > now
         ahead = self.observed_at > now + CLOCK_SKEW_SECONDS_MAX
-        return relied & ~(ahead & self.forming) if ahead.any() else relied
+        return relied & ~(ahead & self.unsettled) if ahead.any() else relied
 
     def foreseen(self, newest_final: date | None) -> NDArray[np.bool_]:
         """Return which sessions are settled although none after ``newest_final`` can be: another clock saw them.
@@ -143,7 +159,7 @@ class Coverage:
         """
         last = newest_final.toordinal() if newest_final is not None else 0
         after: NDArray[np.bool_] = self.days > last
-        return after & ~self.forming if after.any() else after
+        return after & ~self.unsettled if after.any() else after
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -34,7 +34,7 @@ class Renewal:
     def lasting(self, coverage: Coverage) -> Rows:
         """Return which sessions do not expire soon; what is not final is asked again anyway and has its own rules."""
         soon = self.now + RENEWAL_SHARE * self.final_life_seconds
-        return coverage.forming | coverage.known_empty | (coverage.expires_at(self.final_life_seconds) > soon)
+        return coverage.unsettled | coverage.known_empty | (coverage.expires_at(self.final_life_seconds) > soon)
 
     def needless(self, known: Coverage, held: Iterable[Coverage]) -> Rows:
         """Return which sessions of ``known`` need no renewal: they last, or a part that is ``held`` renews them."""
