@@ -2,12 +2,15 @@
 
 PYTHON ?= python3
 PORT ?= $(or $(OHLCACHE_PORT),8000)
-export OHLCACHE_DATA_DIR ?= $(CURDIR)/.data
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
+
+# Scripts and the editable install of an environment name the folder it was made in. In a copied or moved checkout they
+# lead to the original, so the stamp holds that folder, and an environment from another one is made anew.
+made_elsewhere = $(shell test -f $(1) && test "$$(cat $(1))" != "$(CURDIR)" && echo FORCE)
 
 include tests/aws/aws.mk
 include tests/simulation/sim.mk
@@ -19,15 +22,19 @@ include web/web.mk
 help: ## Show what there is to do.
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
-$(VENV)/.run: requirements/run.lock pyproject.toml
+.PHONY: FORCE
+FORCE:
+
+$(VENV)/.run: requirements/run.lock pyproject.toml $(call made_elsewhere,$(VENV)/.run)
+	$(if $(call made_elsewhere,$@),rm -rf $(VENV))
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install -q --require-hashes -r requirements/run.lock
-	$(BIN)/pip install -q --require-hashes -r requirements/build.lock
-	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
-	@touch $@
+	$(BIN)/python -m pip install -q --require-hashes -r requirements/run.lock
+	$(BIN)/python -m pip install -q --require-hashes -r requirements/build.lock
+	$(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
+	@echo '$(CURDIR)' > $@
 
 $(VENV)/.dev: requirements/dev.lock $(VENV)/.run
-	$(BIN)/pip install -q --require-hashes -r requirements/dev.lock
+	$(BIN)/python -m pip install -q --require-hashes -r requirements/dev.lock
 	@touch $@
 
 .PHONY: install

@@ -17,9 +17,11 @@ bench-lock: ## Pin what the benchmarks need anew.
 		--extra dynamodb --extra lambda -c requirements/dev.lock pyproject.toml benchmarks/requirements.in \
 		-o benchmarks/requirements.lock
 
-$(BENCH_VENV)/.installed: benchmarks/requirements.lock requirements/build.lock pyproject.toml
+$(BENCH_VENV)/.installed: benchmarks/requirements.lock requirements/build.lock pyproject.toml \
+		$(call made_elsewhere,$(BENCH_VENV)/.installed)
+	$(if $(call made_elsewhere,$@),rm -rf $(BENCH_VENV))
 	$(PYTHON) -m venv $(BENCH_VENV)
-	$(BENCH_VENV)/bin/pip install -q --require-hashes -r requirements/build.lock
-	$(BENCH_VENV)/bin/pip install -q --require-hashes -r benchmarks/requirements.lock
-	$(BENCH_VENV)/bin/pip install -q --no-deps --no-build-isolation -e .
-	@touch $@
+	$(BENCH_VENV)/bin/python -m pip install -q --require-hashes -r requirements/build.lock
+	$(BENCH_VENV)/bin/python -m pip install -q --require-hashes -r benchmarks/requirements.lock
+	$(BENCH_VENV)/bin/python -m pip install -q --no-deps --no-build-isolation -e .
+	@echo '$(CURDIR)' > $@

@@ -18,3 +18,16 @@ kill: $(VENV)/.dev ## Kill processes that fetch and store, KILLS=1000 times (STO
 .PHONY: mutation-score
 mutation-score: $(VENV)/.dev ## Make the faults that rules make of the domain and the service; SAMPLE=400 of them, or all.
 	$(BIN)/python -m tests.mutants.score --jobs $(JOBS) $(if $(SAMPLE),--sample $(SAMPLE)) --report .build/mutation-score.md
+
+LOWEST := .build/lowest
+LOWEST_TOOLS := blockbuster exchange_calendars freezegun hypothesis jsonschema mypy pyright pytest pytest-asyncio pytest-timeout pytest-xdist
+
+.PHONY: lowest
+lowest: $(VENV)/.dev ## Run the tests of the front doors and the domain with the lowest versions that pyproject.toml allows.
+	@mkdir -p .build
+	$(BIN)/uv pip compile -q --resolution lowest-direct --python-version 3.11 --no-header --all-extras pyproject.toml -o $(LOWEST).txt
+	$(BIN)/uv venv -q --clear --python $(BIN)/python $(LOWEST)
+	$(BIN)/uv pip install -q --python $(LOWEST)/bin/python -r $(LOWEST).txt
+	$(BIN)/uv pip install -q --python $(LOWEST)/bin/python -c $(LOWEST).txt $(LOWEST_TOOLS)
+	$(BIN)/uv pip install -q --python $(LOWEST)/bin/python --no-deps -e .
+	$(LOWEST)/bin/python -m pytest -n 2 tests/domain tests/library tests/cli tests/http --ignore tests/http/test_schemathesis.py

@@ -275,8 +275,10 @@ def load_settings(**overrides: object) -> Settings:
 
     Raises ConfigurationError that names every wrong variable and says what it takes; values are never repeated.
     """
+    # Under the variables' names: before 2.12 pydantic-settings lets the environment win over a field's own name.
+    named = {environment_name(field): value for field, value in overrides.items()}
     try:
-        return Settings(**overrides)  # type: ignore[arg-type]
+        return Settings(**named)  # type: ignore[arg-type]
     except ValidationError as exc:
         problems = [
             _problem(error["loc"], error["msg"]) for error in exc.errors(include_input=False, include_url=False)

@@ -191,7 +191,7 @@ def test_tickers_from_standard_input(ohlcache: Command, vendors: FakeVendors, mo
 
 def test_a_terminal_gets_a_bar(ohlcache: Command, vendors: FakeVendors, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a terminal the way is shown by bars, and the lines per ticker are left out."""
-    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    monkeypatch.setenv("FORCE_COLOR", "1")
     ended = ohlcache("backfill", "AAPL", "MSFT")
     assert "2/2" in ended.err
     assert "1260/1260" in ended.err

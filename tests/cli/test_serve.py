@@ -10,12 +10,13 @@ import sys
 import urllib.request
 from typing import TYPE_CHECKING
 
+import pytest
+
 from ohlcache.cli.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    import pytest
+    from pathlib import Path
 
     from cli.conftest import Ended
 
@@ -57,6 +58,30 @@ def test_a_misspelt_variable_is_told(ohlcache: Command, monkeypatch: pytest.Monk
     assert ended.code == 0
     assert "warning: OHLCACHE_PROT is no setting" in ended.err
     assert "OHLCACHE_PORT?" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("environment", "place"),
+    [
+        ({}, "{data_dir}/ohlcache.sqlite3"),
+        ({"OHLCACHE_STORE": "memory"}, "this process's memory"),
+        ({"OHLCACHE_STORE": "dynamodb", "OHLC_CACHE_TABLE": "candles"}, "table candles"),
+    ],
+)
+def test_it_prints_where_candles_are_kept(
+    ohlcache: Command, monkeypatch: pytest.MonkeyPatch, folder: Path, environment: dict[str, str], place: str
+) -> None:
+    """Whoever starts a server reads which file, table or memory holds its candles."""
+
+    def serve(*_: object, announce: Callable[[str], None], **__: object) -> int:
+        announce("ohlcache serves sample on http://127.0.0.1:4711")
+        return 0
+
+    monkeypatch.setattr("ohlcache.http.server.serve", serve)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    printed = ohlcache("serve").err.splitlines()
+    assert printed[-1] == f"candles are kept in {place.format(data_dir=folder / 'data')}"
 
 
 def test_the_page_is_opened_when_ready(ohlcache: Command, monkeypatch: pytest.MonkeyPatch) -> None:

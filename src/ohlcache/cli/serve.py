@@ -26,6 +26,7 @@ def serve(
 ) -> None:
     """Serve the API and the page until Ctrl-C."""
     from ohlcache.assembly import build_app, build_clock, build_telemetry
+    from ohlcache.cli.stats import place_of
     from ohlcache.http.server import serve as serve_http
     from ohlcache.settings import load_settings, unknown_variables
 
@@ -38,7 +39,7 @@ def serve(
     telemetry = build_telemetry(settings, clock)
 
     def announce(line: str) -> None:
-        sys.stderr.write(line + "\n")
+        sys.stderr.write(f"{line}\ncandles are kept in {place_of(settings)}\n")
         sys.stderr.flush()
         if open_page:
             typer.launch(line.rsplit(" ", 1)[-1])
