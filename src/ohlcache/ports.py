@@ -244,6 +244,8 @@ class Metric(StrEnum):
     """Answers given from older data because the vendor was down."""
     CORRUPT_CHUNKS = "CorruptChunks"
     """Stored values that could not be decoded and were ignored."""
+    VENDOR_ROWS_REJECTED = "VendorRowsRejected"
+    """Rows of vendors' replies that cannot be true and were left out, by ``source``."""
     HTTP_SECONDS = "HttpSeconds"
     """How long HTTP requests took, in seconds, by ``route`` and ``status``."""
 

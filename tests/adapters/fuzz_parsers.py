@@ -1,7 +1,8 @@
 """The vendors' parsers under atheris: libFuzzer changes recordings, steered by what the parsers' code is seen to do.
 
 ``python tests/adapters/fuzz_parsers.py --seconds 60 --seed 1`` exits with 0 when every body was refused with a typed error
-or read right: the candles are possible, and each is a row that Python's own JSON reads from the same body.
+or read right: the candles are possible, each is a row that Python's own JSON reads from the same body, and rows are only
+missing where some were rejected by name.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ with atheris.instrument_imports(include=["ohlcache.adapters.vendors", "ohlcache.
     from ohlcache.adapters.vendors.vendor_http import Reply
     from ohlcache.domain.candles import check_possible
     from ohlcache.domain.errors import OhlcacheError, VendorGarbage
+    from ohlcache.domain.rejections import VALUE_CHARACTERS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,9 +73,10 @@ def try_one(body: bytes) -> None:
         except VendorGarbage:
             continue
         check_possible(answer.candles)
-        told = plainly(body)
-        if told is not None:
-            check_rows(answer, rows_of(told))
+        assert all(len(row.value) <= VALUE_CHARACTERS_MAX and row.sentence for row in answer.rejected)
+        read = plainly(body)
+        if read is not None:
+            check_rows(answer, rows_of(read))
     for parse_facts in (tiingo_wire.parse_listing, tiingo_wire.parse_found, finnhub_wire.parse_found):
         try:
             parse_facts(body)
@@ -94,21 +97,31 @@ def plainly(body: bytes) -> Any:
         return None
 
 
-def check_rows(answer: VendorAnswer, rows: Counter[tuple[float, ...]]) -> None:
-    """Check that every candle's prices are those of a row of the body, to the bit."""
+def check_rows(answer: VendorAnswer, rows: Counter[tuple[Any, ...]]) -> None:
+    """Check that every candle's prices are those of a row of the body, to the bit, and that none is lost unnamed."""
     columns = (getattr(answer.candles, name).tolist() for name in PRICES)
     read = Counter(zip(*columns, strict=True))
     assert read <= rows, f"{read - rows} is nowhere in the body"
+    assert answer.rejected or set(read) == set(rows), f"{set(rows) - set(read)} is lost"
 
 
-def tiingo_rows(told: Any) -> Counter[tuple[float, ...]]:
-    return Counter(tuple(float(row[name]) for name in PRICES) for row in told)
+def tiingo_rows(read: Any) -> Counter[tuple[Any, ...]]:
+    return Counter(
+        tuple(plain(row.get(name)) for name in PRICES) if isinstance(row, dict) else ("no row",) for row in read
+    )
 
 
-def finnhub_rows(told: Any) -> Counter[tuple[float, ...]]:
-    if told["s"] == "no_data":
+def finnhub_rows(read: Any) -> Counter[tuple[Any, ...]]:
+    if read["s"] == "no_data":
         return Counter()
-    return Counter(tuple(map(float, row)) for row in zip(*(told.get(name[0]) or [] for name in PRICES), strict=True))
+    columns = (read.get(name[0]) or [] for name in PRICES)
+    return Counter(tuple(map(plain, row)) for row in zip(*columns, strict=True))
+
+
+def plain(cell: Any) -> Any:
+    """Return a number as a float, anything else as its text."""
+    number = isinstance(cell, int | float) and not isinstance(cell, bool) and abs(cell) < sys.float_info.max
+    return float(cell) if number else repr(cell)
 
 
 PARSERS: tuple[tuple[Callable[[bytes], VendorAnswer], Callable[[Any], Counter[tuple[float, ...]]]], ...] = (

@@ -1,4 +1,4 @@
-"""Recorded bodies, damaged: what a parser may meet and must not stumble over."""
+"""Recorded bodies, damaged: what a parser may meet and must not stumble over; and cells, replaced one by one."""
 
 from __future__ import annotations
 
@@ -24,3 +24,15 @@ def damaged(draw: st.DrawFn, bodies: Sequence[bytes]) -> bytes:
         piece = draw(st.one_of(st.sampled_from(INTRUDERS), st.just(b""), st.binary(max_size=8)))
         body = body[:start] + piece + body[end:]
     return body
+
+
+CELLS: list[object] = [
+    None, "n/a", "", "12.5", 0, -1, -0.5, 1e300, float("nan"), float("inf"), float("-inf"), 10**30, True, [], {}, [1], "\u2028",
+]  # fmt: skip
+
+
+def spoilt_cells(rows: int, fields: Sequence[str]) -> st.SearchStrategy[dict[int, tuple[str, object]]]:
+    """Draw which rows get which cell; whatever it is, it is not what was there, and may be no fault."""
+    return st.dictionaries(
+        st.integers(0, rows - 1), st.tuples(st.sampled_from(fields), st.sampled_from(CELLS)), max_size=6
+    )

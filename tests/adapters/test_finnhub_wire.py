@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.mutations import damaged
+from adapters.mutations import damaged, spoilt_cells
 from adapters.vendor_rig import RECORDED
 from ohlcache.adapters.vendors import finnhub_wire
 from ohlcache.adapters.vendors.vendor_http import Reply
@@ -25,6 +25,7 @@ from ohlcache.domain.errors import (
     VendorGarbage,
     VendorUnavailable,
 )
+from ohlcache.domain.market_time import NEW_YORK
 from ohlcache.testing.clock import instant_of
 
 NOW = instant_of("2024-06-14T18:20:00Z")
@@ -65,10 +66,12 @@ def test_daily_stamps_become_midnight_utc_of_the_market_date(name: str, first: s
     assert datetime.fromtimestamp(int(candles.time[0]), UTC).date().isoformat() == first
 
 
-def test_a_stamp_that_belongs_to_no_market_date_is_refused() -> None:
-    """B6: 02:00 UTC is neither midnight nor within the day of New York."""
-    with pytest.raises(VendorGarbage):
-        finnhub_wire.parse_daily(changed(t=[1688515200 + 7200, 1688601600]))
+def test_a_stamp_that_belongs_to_no_market_date_is_rejected() -> None:
+    """B6: 02:00 UTC is neither midnight nor within the day of New York; whose row it is follows from its neighbours."""
+    answer = finnhub_wire.parse_daily(changed(t=[1688515200 + 7200, 1688601600]))
+    assert answer.candles.time.tolist() == [1688601600]
+    (row,) = answer.rejected
+    assert (row.field, row.value, row.between) == ("t", "1688522400", (None, 1688601600))
 
 
 def test_extended_hours_are_kept_as_received() -> None:
@@ -112,16 +115,60 @@ def test_volume_has_no_32_bits() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"null", b"[]", b"{}", b'{"s":"ok"}', b'{"s":"maybe"}', b"\xff", b'{"s":"ok","t":[]', changed(s="error"),
-        changed(c=[1.0]), changed(t=[1688515200]), changed(o=None), changed(v=[1]), changed(t=[1688601600, 1688515200]),
-        changed(t=[1688515200, 1688515200]), changed(t=[10**30, 10**31]), changed(v=[10**30, 1]), changed(v=[-1, 1]),
-        changed(l=[-1.0, 2.0]), changed(h=[1.0, 1.0]), changed(c=["191", "192"]), changed(c=[float("nan"), 191.0]),
+        b"", b"null", b"[]", b"{}", b'"ok"', b'{"s":"ok"}', b'{"s":"maybe"}', b"\xff", b'{"s":"ok","t":[]',
+        changed(s="error"), changed(c=[1.0]), changed(t=[1688515200]), changed(o=None), changed(v=[1]), changed(t="x"),
+        changed(c={"0": 1, "1": 2}), changed(v="many"), b"[" * 100_000, b'{"s":' * 100_000,
+        b'{"s":"ok","t":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_refused(body: bytes) -> None:
-    """B4, B5, B8, B9, B10: unequal columns, wrong order, impossible numbers, cut-off JSON."""
-    with pytest.raises(VendorGarbage):
-        finnhub_wire.parse_daily(body)
+def test_what_is_no_set_of_columns_is_refused(body: bytes) -> None:
+    """B8, B10: wrong shapes, columns of unequal length, cut-off JSON, brackets without end: a typed error."""
+    for parse in (finnhub_wire.parse_daily, finnhub_wire.parse_intraday, finnhub_wire.parse_found):
+        with pytest.raises(VendorGarbage):
+            parse(body)
+    assert isinstance(finnhub_wire.refusal(Reply(200, body, None), ticker="AAPL", now=NOW), OhlcacheError | None)
+
+
+BAD_CELLS: list[tuple[str, object, str]] = [
+    ("o", 0, "0"), ("o", -1.0, "-1"), ("c", None, "null"), ("c", "191", '"191"'), ("c", float("nan"), "nan"),
+    ("h", 1.0, "1"), ("l", [], "(a list)"), ("l", True, "true"), ("v", -1, "-1"), ("v", 10**30, "1" + "0" * 30),
+    ("v", "n/a", '"n/a"'), ("t", None, "null"), ("t", 1688515200000, "1688515200000"), ("t", 10**30, "1" + "0" * 30),
+    ("t", 1688515200.5, "1688515200.5"), ("t", "2023-07-05", '"2023-07-05"'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("field", "cell", "value"), BAD_CELLS)
+@pytest.mark.parametrize("place", [0, 5, 11])
+def test_a_bad_cell_rejects_its_row_alone(field: str, cell: object, value: str, place: int) -> None:
+    """B4, B5, B8, B9: every other row is read as ever; the row is named by the wire's own word and the value."""
+    wire = json.loads(recorded(DAILY[0]))
+    whole = finnhub_wire.parse_daily(recorded(DAILY[0])).candles
+    wire[field][place] = cell
+    for parse in (finnhub_wire.parse_daily, finnhub_wire.parse_intraday):
+        answer = parse(json.dumps(wire).encode())
+        assert answer.candles == whole[np.arange(len(whole)) != place]
+        (row,) = answer.rejected
+        assert (row.field, row.value) == (field, value)
+        assert row.dated == (field != "t")
+        assert (
+            field == "t"
+            or row.day == datetime.fromtimestamp(int(whole.time[place]), NEW_YORK if row.time else UTC).date()
+        )
+
+
+def test_columns_out_of_order_are_sorted_and_twins_are_one() -> None:
+    """B4: backwards is the same; of two rows of one time that are alike one is taken, of two that differ none."""
+    wire = json.loads(recorded(DAILY[0]))
+    whole = finnhub_wire.parse_daily(recorded(DAILY[0])).candles
+    backwards = {name: column[::-1] if isinstance(column, list) else column for name, column in wire.items()}
+    assert finnhub_wire.parse_daily(json.dumps(backwards).encode()).candles == whole
+    twice = {name: [*column, column[3]] if isinstance(column, list) else column for name, column in wire.items()}
+    answer = finnhub_wire.parse_daily(json.dumps(twice).encode())
+    assert (answer.candles, answer.rejected) == (whole, ())
+    twice["c"][-1] = twice["l"][-1]
+    answer = finnhub_wire.parse_daily(json.dumps(twice).encode())
+    assert answer.candles == whole[np.arange(len(whole)) != 3]
+    assert {row.field for row in answer.rejected} == {"c"}
 
 
 @settings(deadline=None, max_examples=300)
@@ -133,6 +180,22 @@ def test_damaged_bodies_are_refused_or_possible(body: bytes) -> None:
             check_possible(parse(body).candles)
         except VendorGarbage:
             continue
+
+
+@settings(deadline=None)
+@given(spoilt_cells(12, list("tohlcv")))
+def test_spoilt_cells_lose_their_own_rows(cells: dict[int, tuple[str, object]]) -> None:
+    """B8, B9: every row whose cells are as they were is read, and every other is read or named."""
+    wire = json.loads(recorded(DAILY[0]))
+    whole = finnhub_wire.parse_daily(recorded(DAILY[0])).candles
+    for row, (name, cell) in cells.items():
+        wire[name][row] = cell
+    answer = finnhub_wire.parse_daily(json.dumps(wire).encode())
+    untouched = [row for row in range(len(whole)) if row not in cells]
+    kept = np.isin(answer.candles.time, whole.time[untouched])
+    assert answer.candles[kept] == whole[np.array(untouched, np.int64)]
+    undated = sum(name == "t" for name, _ in cells.values())
+    assert len(answer.candles) + len(answer.rejected) >= len(whole) - undated
 
 
 @settings(deadline=None)

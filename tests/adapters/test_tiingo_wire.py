@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.mutations import damaged
+from adapters.mutations import damaged, spoilt_cells
 from adapters.vendor_rig import RECORDED
 from ohlcache.adapters.vendors import tiingo_wire
 from ohlcache.adapters.vendors.vendor_http import Reply
@@ -29,6 +31,9 @@ from ohlcache.domain.errors import (
 )
 from ohlcache.domain.span import Span
 from ohlcache.testing.clock import instant_of
+
+if TYPE_CHECKING:
+    from random import Random
 
 NOW = instant_of("2024-06-14T18:20:00Z")
 DAILY = "daily_GOOGL_2018-01-05_2018-01-19.json"
@@ -171,34 +176,201 @@ def test_class_shares_take_a_dash_on_the_wire() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"", b"null", b"{}", b"<html>", b"[1]", b"[{}]", b'{"detail":"x"}', b"\xff\xfe", b'[{"date":"2015-01-02"}]',
-        body_of(daily_row(close=None)), body_of(daily_row(close="1")), body_of(daily_row(date="yesterday")),
-        body_of(daily_row(date="2015-01-02T00:00:00")), body_of(daily_row(volume=10**30)), body_of(daily_row(volume=-1)),
-        body_of(daily_row(volume=1e300)), body_of(daily_row(splitFactor=0.0)), body_of(daily_row(divCash=-1.0)),
-        body_of(daily_row(), daily_row()), recorded(DAILY)[:1000],
+        b"", b"null", b"{}", b"<html>", b'"text"', b"7", b'{"detail":"x"}', b"\xff\xfe", recorded(DAILY)[:1000],
+        b"[" * 100_000, b"[" * 100_000 + b"]" * 100_000, b'[{"date":' * 50_000, b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+        b"[" + b"9" * 10_000 + b"]", gzip.compress(recorded(DAILY)), b"\x1f\x8b\x08\x00broken",
     ],
 )  # fmt: skip
-def test_what_cannot_be_is_refused(body: bytes) -> None:
-    """B8, B10: wrong shapes, cut-off JSON, twins, negative or endless volumes reject the whole answer."""
-    with pytest.raises(VendorGarbage):
-        tiingo_wire.parse_daily(body)
+def test_what_is_no_list_of_rows_is_refused(body: bytes) -> None:
+    """B8, B10: wrong shapes, cut-off JSON, brackets without end, bytes that are no text: a typed error, never another."""
+    for parse in (tiingo_wire.parse_daily, tiingo_wire.parse_iex, tiingo_wire.parse_iex_half_hours):
+        with pytest.raises(VendorGarbage):
+            parse(body)
+    for parse_facts in (tiingo_wire.parse_listing, tiingo_wire.parse_found):
+        if body not in {b"{}", b'{"detail":"x"}'}:
+            with pytest.raises(VendorGarbage):
+                parse_facts(body)
+    assert isinstance(refusal(200, body), OhlcacheError | None)
 
 
-@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, -1.0, 0.0])
-@pytest.mark.parametrize("column", ["open", "high", "low", "close"])
-def test_impossible_prices_are_refused(column: str, number: float) -> None:
-    """B8, B9: NaN, infinite, negative and zero prices reject the whole answer."""
-    with pytest.raises(VendorGarbage):
-        tiingo_wire.parse_daily(body_of(daily_row(**{column: number})))
-    with pytest.raises(VendorGarbage):
-        tiingo_wire.parse_iex(body_of(daily_row(**{column: number})))
+BAD_CELLS: list[tuple[dict[str, object], str, str]] = [
+    ({"open": 0}, "open", "0"),
+    ({"open": -1.5}, "open", "-1.5"),
+    ({"close": None}, "close", "null"),
+    ({"close": "n/a"}, "close", '"n/a"'),
+    ({"close": "1037.5"}, "close", '"1037.5"'),
+    ({"close": True}, "close", "true"),
+    ({"low": []}, "low", "(a list)"),
+    ({"high": {"a": 1}}, "high", "(an object)"),
+    ({"high": math.nan}, "high", "nan"),
+    ({"high": math.inf}, "high", "inf"),
+    ({"low": -math.inf}, "low", "-inf"),
+    ({"open": 10**400}, "open", "1" + "0" * 38 + "…"),
+    ({"volume": -1}, "volume", "-1"),
+    ({"volume": 10**30}, "volume", "1" + "0" * 30),
+    ({"volume": 1e300}, "volume", "1e+300"),
+    ({"volume": "many"}, "volume", '"many"'),
+    ({"splitFactor": 0.0}, "splitFactor", "0.0"),
+    ({"splitFactor": "7:1"}, "splitFactor", '"7:1"'),
+    ({"divCash": -1.0}, "divCash", "-1.0"),
+    ({"divCash": math.nan}, "divCash", "NaN"),
+    ({"date": "2018-01-10"}, "date", '"2018-01-10"'),
+    ({"date": "2018-01-10T00:00:00"}, "date", '"2018-01-10T00:00:00"'),
+]
 
 
-def test_rows_out_of_order_are_refused() -> None:
-    """B4: what does not ascend cannot be trusted at all."""
+@pytest.mark.parametrize(("cells", "field", "value"), BAD_CELLS)
+def test_a_row_that_cannot_be_true_is_rejected_alone(cells: dict[str, object], field: str, value: str) -> None:
+    """B8, B9: everything else is read as ever; the row is named by date, field and value."""
     rows = json.loads(recorded(DAILY))
+    whole = tiingo_wire.parse_daily(recorded(DAILY)).candles
+    assert rows[3]["date"].startswith("2018-01-10")
+    rows[3] |= cells
+    answer = tiingo_wire.parse_daily(body_of(*rows))
+    assert answer.candles == whole[np.arange(len(whole)) != 3]
+    (row,) = answer.rejected
+    assert (row.days, row.field, row.value) == (Span(date(2018, 1, 10), date(2018, 1, 10)), field, value)
+    assert row.sentence.startswith(f"The vendor's row of 2018-01-10 was rejected: {field} {value} ")
+    assert len(row.value) <= 40
+
+
+def test_high_below_close_by_a_little_is_named_with_both() -> None:
+    """B5: a ten-thousandth is enough."""
+    rows = json.loads(recorded(DAILY))
+    rows[3]["high"] = max(rows[3]["open"], rows[3]["close"]) - 1e-4
+    (row,) = tiingo_wire.parse_daily(body_of(*rows)).rejected
+    assert row.field == "high"
+    assert row.fault in {"is below open", "is below close"}
+
+
+@pytest.mark.parametrize("cells", [{"close": None}, {"open": "n/a"}, {"volume": -1}, {"high": math.nan}])
+def test_a_minute_that_cannot_be_true_is_rejected_alone(cells: dict[str, object]) -> None:
+    """B8, B9: the other bars stay; the bar is named by its time in New York."""
+    bars = json.loads(recorded(IEX))
+    whole = tiingo_wire.parse_iex(recorded(IEX)).candles
+    bars[2] |= cells
+    answer = tiingo_wire.parse_iex(body_of(*bars))
+    assert answer.candles == whole[np.arange(len(whole)) != 2]
+    (row,) = answer.rejected
+    assert (row.day, row.time) == (date(2018, 1, 2), int(whole.time[2]))
+    assert row.sentence.startswith("The vendor's row of 2018-01-02 10:30 was rejected: ")
+
+
+@pytest.mark.parametrize("stamp", [None, "yesterday", 1515542400000, "2018-13-40T00:00:00.000Z", [], "\u202e" * 50])
+@pytest.mark.parametrize("place", [0, 3, 9])
+def test_a_row_without_a_date_lies_between_its_neighbours(stamp: object, place: int) -> None:
+    """B6: whose row it is follows from the rows around it; at an end only one side is known."""
+    rows = json.loads(recorded(DAILY))
+    times = tiingo_wire.parse_daily(recorded(DAILY)).candles.time.tolist()
+    rows[place]["date"] = stamp
+    answer = tiingo_wire.parse_daily(body_of(*rows))
+    (row,) = answer.rejected
+    before, after = times[place - 1] if place else None, times[place + 1] if place + 1 < len(times) else None
+    assert row.between == (before, after)
+    assert (row.field, len(row.value) <= 40) == ("date", True)
+    assert answer.candles.time.tolist() == times[:place] + times[place + 1 :]
+
+
+def test_what_is_no_row_is_rejected_too() -> None:
+    """B8: numbers, texts and empty objects among the rows cost nothing but themselves."""
+    rows = json.loads(recorded(DAILY))
+    mixed = [rows[0], 1, "x", None, [], {}, *rows[1:]]
+    answer = tiingo_wire.parse_daily(json.dumps(mixed).encode())
+    assert answer.candles == tiingo_wire.parse_daily(recorded(DAILY)).candles
+    assert {(row.field, row.value) for row in answer.rejected} == {("date", "(absent)")}
+    nothing = tiingo_wire.parse_daily(b"[{}]")
+    assert (len(nothing.candles), len(nothing.rejected)) == (0, 1)
+
+
+def test_rows_out_of_order_are_sorted() -> None:
+    """B4: backwards or shuffled, the rows are the same rows, and so are their actions."""
+    rows = json.loads(recorded(DAILY))
+    rows[2]["divCash"], rows[6]["splitFactor"] = 0.5, 2.0
+    sound = tiingo_wire.parse_daily(body_of(*rows))
+    for order in (rows[::-1], [*rows[5:], *rows[:5]]):
+        answer = tiingo_wire.parse_daily(body_of(*order))
+        assert answer.candles == sound.candles
+        assert answer.actions == sound.actions
+        assert answer.rejected == ()
+
+
+def test_identical_rows_are_one() -> None:
+    """B4: twice or three times, in any place; a split among them is one split."""
+    rows = json.loads(recorded(DAILY))
+    rows[4]["splitFactor"] = 7.0
+    sound = tiingo_wire.parse_daily(body_of(*rows))
+    answer = tiingo_wire.parse_daily(body_of(rows[4], *rows, rows[4], rows[0]))
+    assert answer.candles == sound.candles
+    assert answer.actions == sound.actions
+    assert answer.rejected == ()
+
+
+@pytest.mark.parametrize("name", ["close", "volume", "divCash", "splitFactor"])
+def test_rows_that_contradict_one_another_are_rejected(name: str) -> None:
+    """B4: nothing says which of two is right; the field in which they differ is named, with both values."""
+    rows = json.loads(recorded(DAILY))
+    other = rows[4] | {name: {"close": rows[4]["low"], "volume": 7, "divCash": 0.1, "splitFactor": 2.0}[name]}
+    answer = tiingo_wire.parse_daily(body_of(*rows, other))
+    assert len(answer.candles) == len(rows) - 1
+    assert {row.field for row in answer.rejected} == {name}
+    assert len({row.value for row in answer.rejected}) == 2
+    assert {row.day.isoformat() for row in answer.rejected} == {rows[4]["date"][:10]}
+    assert len(answer.actions) == 0
+
+
+def test_a_good_row_does_not_outvote_a_bad_one() -> None:
+    """B4: two rows of one day, one of them impossible: the day is rejected."""
+    rows = json.loads(recorded(DAILY))
+    answer = tiingo_wire.parse_daily(body_of(*rows, rows[4] | {"open": 0}))
+    assert len(answer.candles) == len(rows) - 1
+
+
+@pytest.mark.parametrize("cells", [{"open": 0}, {"volume": -1}, {"high": None}, {"low": "n/a"}])
+def test_an_action_outlives_its_rejected_row(cells: dict[str, object]) -> None:
+    """G12: prices before a split depend on it, whatever is wrong with the row's prices."""
+    row = daily_row(splitFactor=7.0, divCash=0.5, close=92.0) | cells
+    answer = tiingo_wire.parse_daily(body_of(row))
+    assert len(answer.candles) == 0
+    assert [column.tolist() for column in answer.actions.columns()[1:]] == [[0.5], [7.0], [92.0]]
+
+
+def test_a_split_needs_no_close_and_a_dividend_does() -> None:
+    """G12: the factor of a dividend is worked out from the close of its day; without one it is not known."""
+    split = tiingo_wire.parse_daily(body_of(daily_row(splitFactor=7.0, close=None))).actions
+    assert (split.splits.tolist(), split.dividends.tolist()) == ([7.0], [0.0])
+    assert len(tiingo_wire.parse_daily(body_of(daily_row(divCash=0.5, close=0))).actions) == 0
+    assert len(tiingo_wire.parse_daily(body_of(daily_row(divCash="x", splitFactor=7.0))).actions) == 0
+
+
+def test_an_hour_without_one_of_its_halves_is_none() -> None:
+    """B5: the other half alone has another high, low and volume; both halves count as sent."""
+    halves = json.loads(recorded(IEX))
+    whole = tiingo_wire.parse_iex_half_hours(recorded(IEX))
+    for place, hour in ((0, 0), (1, 0), (2, 1), (12, 6)):
+        changed = [bar | ({"low": None} if n == place else {}) for n, bar in enumerate(halves)]
+        answer = tiingo_wire.parse_iex_half_hours(body_of(*changed))
+        assert answer.candles == whole.candles[np.arange(7) != hour]
+        assert (answer.bars, answer.bars_from) == (whole.bars, whole.bars_from)
+    undated = [bar | ({"date": "?"} if n == 3 else {}) for n, bar in enumerate(halves)]
+    answer = tiingo_wire.parse_iex_half_hours(body_of(*undated))
+    assert answer.candles == whole.candles[np.arange(7) != 1]
+    nothing = tiingo_wire.parse_iex_half_hours(body_of(halves[0] | {"open": 0}))
+    assert (len(nothing.candles), nothing.bars, nothing.bars_from) == (0, 1, int(whole.bars_from or 0))
+
+
+def test_more_rows_than_any_range_has_are_refused() -> None:
+    """E12: reading rows one by one takes time that everybody waits for."""
     with pytest.raises(VendorGarbage):
-        tiingo_wire.parse_daily(body_of(*rows[::-1]))
+        tiingo_wire.parse_daily(b"[" + b"1," * 100_000 + b"1]")
+
+
+def test_a_byte_order_mark_and_a_broken_byte_cost_nothing_else() -> None:
+    """B1: the mark is no part of the reply; a byte that is no text spoils the cell it is in."""
+    marked = tiingo_wire.parse_daily(b"\xef\xbb\xbf" + recorded(DAILY))
+    assert marked.candles == tiingo_wire.parse_daily(recorded(DAILY)).candles
+    broken = tiingo_wire.parse_daily(recorded(DAILY).replace(b"2018-01-10T", b"2018-01-1\xffT"))
+    assert [row.field for row in broken.rejected] == ["date"]
+    assert len(broken.candles) == len(marked.candles) - 1
 
 
 @settings(deadline=None, max_examples=300)
@@ -213,6 +385,40 @@ def test_damaged_bodies_are_refused_or_possible(body: bytes) -> None:
         check_possible(answer.candles)
         assert np.all(np.isfinite(answer.actions.dividends))
         assert np.all(answer.actions.splits > 0)
+        assert np.all(answer.actions.closes > 0)
+        assert np.all(np.diff(answer.actions.days) > 0)
+
+
+@settings(deadline=None, max_examples=300)
+@given(damaged([recorded(DAILY)]))
+def test_damage_loses_at_most_the_rows_it_touched(body: bytes) -> None:
+    """B8: every row that is still in a readable body, and that no other row contradicts, is read as ever."""
+    sound = {row["date"][:10]: row for row in json.loads(recorded(DAILY))}
+    try:
+        answer = tiingo_wire.parse_daily(body)
+        rows = json.loads(body.decode("utf-8-sig", "replace"), strict=False)
+    except (VendorGarbage, ValueError):
+        return
+    damaged_rows = [row for row in rows if row not in sound.values()]
+    doubtful = {str(row.get("date"))[:10] for row in damaged_rows if isinstance(row, dict)}
+    read = {datetime.fromtimestamp(time, UTC).date().isoformat() for time in answer.candles.time.tolist()}
+    assert {day for day, row in sound.items() if row in rows and day not in doubtful} <= read
+
+
+@settings(deadline=None)
+@given(spoilt_cells(10, ["open", "high", "low", "close", "volume", "date", "divCash", "splitFactor"]), st.randoms())
+def test_spoilt_cells_lose_their_own_rows(cells: dict[int, tuple[str, object]], dice: Random) -> None:
+    """B8, B9: in any order, every row whose cells are as they were is read, and every other is read or named."""
+    rows = json.loads(recorded(DAILY))
+    for row, (name, cell) in cells.items():
+        rows[row] = rows[row] | {name: cell}
+    dice.shuffle(rows)
+    whole = tiingo_wire.parse_daily(recorded(DAILY)).candles
+    answer = tiingo_wire.parse_daily(body_of(*rows))
+    untouched = [row for row in range(len(whole)) if row not in cells]
+    kept = np.isin(answer.candles.time, whole.time[untouched])
+    assert answer.candles[kept] == whole[np.array(untouched, np.int64)]
+    assert len(answer.candles) + len(answer.rejected) >= len(whole) - sum(name == "date" for name, _ in cells.values())
 
 
 @settings(deadline=None)

@@ -27,6 +27,7 @@ from ohlcache.domain.errors import (
     VendorUnavailable,
 )
 from ohlcache.domain.market_time import market_date
+from ohlcache.domain.observation import possible
 from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.series import Series
 from ohlcache.domain.span import Span
@@ -243,15 +244,36 @@ async def test_failures_have_their_type(name: str, fault: Fault, number: float, 
 
 
 @pytest.mark.parametrize("name", WITH_FAULTS)
-@pytest.mark.parametrize("fault", [Fault.NAN, Fault.NEGATIVE, Fault.HIGH_BELOW_LOW, Fault.OUT_OF_ORDER])
-@pytest.mark.parametrize("resolution", [Resolution.DAY, Resolution.MINUTES_5])
-async def test_impossible_candles_never_pass(name: str, fault: Fault, resolution: Resolution) -> None:
-    """B4, B5, B8, B9: refused by the adapter, at the latest by the domain's check."""
+@pytest.mark.parametrize("fault", [Fault.NAN, Fault.NEGATIVE, Fault.HIGH_BELOW_LOW])
+@pytest.mark.parametrize("resolution", [Resolution.DAY, Resolution.MINUTES_5, Resolution.HOUR])
+async def test_an_impossible_candle_is_rejected_alone(name: str, fault: Fault, resolution: Resolution) -> None:
+    """B4, B5, B8, B9: by the adapter, at the latest by the domain; every other candle is as it was."""
     async with case_of(name) as case:
         assert case.faults is not None
+        whole = (await case.vendor.fetch(case.series(resolution), case.span)).candles
         case.faults.set(fault)
-        with pytest.raises(VendorGarbage):
-            check_possible((await case.vendor.fetch(case.series(resolution), case.span)).candles)
+        answer = possible(await case.vendor.fetch(case.series(resolution), case.span), resolution)
+        check_possible(answer.candles)
+        (row,) = answer.rejected
+        lost = np.flatnonzero(~np.isin(whole.time, answer.candles.time))
+        assert answer.candles == whole[np.delete(np.arange(len(whole)), lost)]
+        assert len(lost) == 1
+        start = int(whole.time[lost[0]])
+        assert row.days.start == row.days.end
+        assert row.day == (date(1970, 1, 1) + timedelta(seconds=start) if resolution.is_daily else market_date(start))
+        assert row.time is None if resolution.is_daily else start <= (row.time or 0) < start + resolution.seconds
+
+
+@pytest.mark.parametrize("name", WITH_FAULTS)
+@pytest.mark.parametrize("resolution", [Resolution.DAY, Resolution.MINUTES_5])
+async def test_candles_out_of_order_are_sorted(name: str, resolution: Resolution) -> None:
+    """B4: the same candles in another order are the same answer."""
+    async with case_of(name) as case:
+        assert case.faults is not None
+        whole = await case.vendor.fetch(case.series(resolution), case.span)
+        case.faults.set(Fault.OUT_OF_ORDER)
+        answer = possible(await case.vendor.fetch(case.series(resolution), case.span), resolution)
+        assert (answer.candles, answer.rejected, answer.actions) == (whole.candles, (), whole.actions)
 
 
 @pytest.mark.parametrize("name", WITH_FAULTS)

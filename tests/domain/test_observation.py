@@ -15,7 +15,8 @@ from ohlcache.domain.coverage import Holding, SessionState
 from ohlcache.domain.errors import VendorGarbage
 from ohlcache.domain.freshness import last_final_day
 from ohlcache.domain.market_time import midnight_utc
-from ohlcache.domain.observation import Beside, VendorAnswer, contradicts_listing, doubtful_gaps, observe
+from ohlcache.domain.observation import Beside, VendorAnswer, contradicts_listing, doubtful_gaps, observe, placed
+from ohlcache.domain.rejections import RejectedRow
 from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.span import Span
 from ohlcache.testing.clock import instant_of
@@ -95,12 +96,113 @@ def test_a_listing_is_believed() -> None:
         assert states[date(2024, 5, 15).toordinal()] == SessionState.KNOWN_EMPTY
 
 
-def test_one_impossible_candle_rejects_the_answer() -> None:
-    """B8, B9: also one outside every session."""
-    weekend = midnight_utc(date(2024, 5, 4).toordinal())
-    bad = Candles.from_columns([weekend], [1.0], [0.5], [1.0], [1.0], [1])
-    with pytest.raises(VendorGarbage):
-        seen(VendorAnswer(bad))
+def rejected_on(day: int, time: int | None = None) -> RejectedRow:
+    return RejectedRow(
+        Span(date.fromordinal(day), date.fromordinal(day)), "open", "0", "is not a positive number", time
+    )
+
+
+def undated(after: int | None, before: int | None) -> RejectedRow:
+    return RejectedRow(Span(date.min, date.max), "date", "null", "is no date", between=(after, before))
+
+
+@given(st.sets(st.sampled_from(DAYS)), st.sets(st.sampled_from(DAYS)), st.booleans(), st.sampled_from([None, 3, 20]))
+def test_a_rejected_session_is_neither_final_nor_empty_nor_unlisted(
+    days: set[int], bad: set[int], listed_before: bool, listing: int | None
+) -> None:
+    """B8, G11: nor is anything after it unlisted; every other session is what it would be."""
+    life = None if listing is None else Span(date.fromordinal(DAYS[listing]), SPAN.end)
+    answer = VendorAnswer(daily(sorted(days - bad)), listing=life, rejected=tuple(map(rejected_on, sorted(bad))))
+    holding = seen(answer, listed_before=listed_before)
+    whole = seen(VendorAnswer(daily(sorted(days | bad)), listing=life), listed_before=listed_before)
+    states, sound = holding.coverage.states, whole.coverage.states
+    of_bad = np.isin(holding.coverage.days, sorted(bad))
+    assert (states[of_bad] == SessionState.REJECTED).all()
+    assert states[~of_bad].tolist() == sound[~of_bad].tolist()
+    assert holding.candles == daily(sorted(days - bad))
+
+
+def test_the_good_bars_of_a_rejected_session_are_there() -> None:
+    """B8: one bad minute costs one minute; one that had not begun when the vendor was asked costs nothing."""
+    day = Span(date(2024, 6, 3), date(2024, 6, 3))
+    times = CALENDAR.between(day).candle_opens(Resolution.MINUTE).tolist()
+    for at, asked, state in ((5, EVENING, 5), (300, float(times[100]), SessionState.FORMING)):
+        answer = VendorAnswer(
+            flat([time for time in times if time != times[at]]), rejected=(rejected_on(DAYS[-1], times[at]),)
+        )
+        facts = {"calendar": CALENDAR, "asked_as_of": asked, "observed_at": asked, "listed_before": True}
+        holding = observe(answer, day, Resolution.MINUTE, **facts)
+        assert holding.coverage.states.tolist() == [state]
+        assert holding.coverage.counts.tolist() == [389 if state == 5 else 101]
+
+
+@pytest.mark.parametrize(
+    ("there", "between", "days"),
+    [
+        ([0, 1, 3], (1, 3), [2]), ([0, 1, 2], (1, 2), []), ([2, 3], (None, 2), [0, 1]), ([0], (0, None), [1, 2, 3]),
+        ([], (None, None), [0, 1, 2, 3]), ([0, 3], (0, 3), [1, 2]),
+    ],
+)  # fmt: skip
+def test_a_row_without_a_date_is_of_a_session_that_has_none(
+    there: list[int], between: tuple[int | None, int | None], days: list[int]
+) -> None:
+    """B6, B8: whichever sessions it may be of are rejected; where all have candles it is of none."""
+    four = CALENDAR.between(SPAN)[:4]
+    midnights = [midnight_utc(day) for day in DAYS]
+    row = undated(*(None if n is None else midnights[n] for n in between))
+    answer = placed(VendorAnswer(daily([DAYS[n] for n in there]), rejected=(row,)), four, Resolution.DAY)
+    expected = [Span(date.fromordinal(DAYS[days[0]]), date.fromordinal(DAYS[days[-1]]))] if days else []
+    assert [row.days for row in answer.rejected] == expected
+    states = seen(answer).coverage.states[:4]
+    assert np.flatnonzero(states == SessionState.REJECTED).tolist() == days
+
+
+@pytest.mark.parametrize(
+    ("after", "before", "days"), [(3, 5, [0]), (3, 4, []), (389, 390, []), (388, 391, [0, 1]), (389, 391, [1])]
+)
+def test_a_minute_without_a_date_is_of_a_session_with_room_for_it(after: int, before: int, days: list[int]) -> None:
+    """B6, B8: between two bars that touch there is none, between the last bar of a day and the second of the next one."""
+    times = SESSIONS.candle_opens(Resolution.MINUTE).tolist()
+    answer = VendorAnswer(flat(times[: after + 1] + times[before:]), rejected=(undated(times[after], times[before]),))
+    rows = placed(answer, SESSIONS, Resolution.MINUTE).rejected
+    assert [row.days for row in rows] == [
+        Span(*(date.fromordinal(DAYS[n]) for n in (days[0], days[-1]))) for _ in days[:1]
+    ]
+
+
+def test_what_lies_outside_every_session_is_nobodys() -> None:
+    """G2: an impossible row on a weekend, or before the bell, costs nothing."""
+    weekend = rejected_on(date(2024, 5, 4).toordinal())
+    early = rejected_on(DAYS[0], int(SESSIONS.opens[0]) - 3600)
+    for row, resolution in ((weekend, Resolution.DAY), (early, Resolution.MINUTE)):
+        assert placed(VendorAnswer(Candles.empty(), rejected=(row,)), SESSIONS, resolution).rejected == ()
+
+
+@given(st.integers(0, len(DAYS) - 1), st.integers(0, len(DAYS) - 1), st.integers(0, len(DAYS) - 1))
+def test_a_rejected_edge_is_not_cut_off(one: int, other: int, third: int) -> None:
+    """B10: a row that cannot be true was sent all the same; only what lies beyond it is asked for again."""
+    first, middle, last = sorted((one, other, third))
+    sent = sorted({DAYS[n] for n in (first, middle, last)})
+    for bad in ({DAYS[first]}, {DAYS[last]}, {DAYS[first], DAYS[last]}):
+        answer = VendorAnswer(
+            daily([day for day in sent if day not in bad]), rejected=tuple(map(rejected_on, sorted(bad)))
+        )
+        found = doubtful_gaps(answer, SPAN, Resolution.DAY, calendar=CALENDAR, as_of=EVENING)
+        assert [gap for gap, _ in found] == gaps_of(daily(sent))
+
+
+@pytest.mark.parametrize("place", [0, -1])
+@pytest.mark.parametrize("dated", [True, False])
+def test_a_rejected_first_or_last_bar_is_not_cut_off(place: int, dated: bool) -> None:
+    """B10: 09:30 or 15:59 was sent, whatever was wrong with it."""
+    times = CALENDAR.between(THREE).candle_opens(Resolution.MINUTE).tolist()
+    lost = times.pop(place)
+    row = rejected_on((THREE.start if place == 0 else THREE.end).toordinal(), lost)
+    if not dated:
+        row = undated(None, times[0]) if place == 0 else undated(times[-1], None)
+    answer = placed(VendorAnswer(flat(times), rejected=(row,)), CALENDAR.between(THREE), Resolution.MINUTE)
+    assert doubtful_gaps(answer, THREE, Resolution.MINUTE, calendar=CALENDAR, as_of=EVENING) == []
+    assert doubtful_gaps(VendorAnswer(flat(times)), THREE, Resolution.MINUTE, calendar=CALENDAR, as_of=EVENING) != []
 
 
 @given(st.integers(0, len(DAYS) - 1), st.integers(0, len(DAYS) - 1))

@@ -159,7 +159,7 @@ MUTANTS = (
     Mutant(
         "failures are not shared with those who wait",
         "service/covering.py",
-        "raise _failure_of(seen.failure)",
+        "raise failure_of(seen.failure)",
         "return None",
     ),
     Mutant(

@@ -46,6 +46,7 @@ HELP = {
     Metric.SHARED_FETCHES: "Requests that waited for a fetch of another, by scope.",
     Metric.STALE_ANSWERS: "Answers given from older data because the vendor was down.",
     Metric.CORRUPT_CHUNKS: "Stored values that could not be decoded and were ignored.",
+    Metric.VENDOR_ROWS_REJECTED: "Rows of vendors' replies that cannot be true and were left out.",
     Metric.HTTP_SECONDS: "How long HTTP requests took, by route and status.",
 }
 

@@ -15,7 +15,7 @@ import numpy as np
 from ohlcache.domain.errors import VendorGarbage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -87,23 +87,29 @@ class Candles:
         return cls(*(np.concatenate(columns) for columns in zip(*(p.columns() for p in parts), strict=True)))
 
 
-def check_possible(candles: Candles) -> None:
-    """Raise VendorGarbage unless every candle can be true; a single impossible one rejects the whole answer.
+def impossible(candles: Candles) -> Iterator[tuple[str, NDArray[np.bool_], str]]:
+    """Yield, rule by rule, the column that a rule is about, which rows break it, and what to say after their value.
 
-    Times ascend; prices are finite and positive; high is the highest and low the lowest; volume is not negative.
+    Prices are finite and positive; high is the highest and low the lowest; volume is not negative.
     """
-    if not len(candles):
-        return
-    if (candles.time[1:] <= candles.time[:-1]).any():
-        raise VendorGarbage("The vendor sent candles out of order or twice.")
     for name in PRICE_COLUMNS:
         column = getattr(candles, name)
-        if not (column.min() > 0 and column.max() < math.inf):  # false for NaN, too: min() hands it on
-            raise VendorGarbage(f"The vendor sent a candle whose {name} is not a positive number.")
-    if not (
-        (np.maximum(candles.open, candles.close) <= candles.high).all()
-        and (np.minimum(candles.open, candles.close) >= candles.low).all()
-    ):
-        raise VendorGarbage("The vendor sent a candle whose open or close lies outside its high and low.")
-    if candles.volume.min() < 0:
-        raise VendorGarbage("The vendor sent a candle with a negative volume.")
+        yield name, ~((column > 0) & (column < math.inf)), "is not a positive number"
+    for other in ("open", "close"):
+        yield "high", candles.high < getattr(candles, other), f"is below {other}"
+        yield "low", candles.low > getattr(candles, other), f"is above {other}"
+    yield "volume", candles.volume < 0, "is negative"
+
+
+def ascend(candles: Candles) -> bool:
+    """Whether each candle is later than the one before it."""
+    return bool((candles.time[1:] > candles.time[:-1]).all())
+
+
+def check_possible(candles: Candles) -> None:
+    """Raise VendorGarbage unless the candles ascend and each of them can be true."""
+    if not ascend(candles):
+        raise VendorGarbage("The vendor sent candles out of order or twice.")
+    for name, rows, fault in impossible(candles):
+        if rows.any():
+            raise VendorGarbage(f"The vendor sent a candle whose {name} {fault}.")

@@ -1,27 +1,30 @@
 """From a vendor's answer to what is known: which session is final, forming, known to be empty or not yet listed.
 
-Candles outside sessions are dropped here (vendors send flat phantom bars on holidays); impossible ones reject the
-whole answer; an answer that looks cut off is told apart from one that is merely short.
+Candles outside sessions are dropped here (vendors send flat phantom bars on holidays); an impossible row costs its
+session, no more; an answer that looks cut off is distinguished from one that is merely short.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ohlcache.domain.adjustment import Actions
-from ohlcache.domain.candles import Candles, check_possible
 from ohlcache.domain.coverage import Coverage, Holding, SessionState
 from ohlcache.domain.errors import VendorGarbage
 from ohlcache.domain.freshness import last_final_day
+from ohlcache.domain.market_time import midnight_utc
+from ohlcache.domain.rejections import RejectedRow, all_possible, sift
 from ohlcache.domain.span import Span
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ohlcache.domain.rejections import RejectedRow
+    from ohlcache.domain.candles import Candles
     from ohlcache.domain.resolution import Resolution
     from ohlcache.domain.sessions import Sessions, SessionTable
 
@@ -46,6 +49,49 @@ class VendorAnswer:
     rejected: tuple[RejectedRow, ...] = ()
 
 
+def possible(answer: VendorAnswer, resolution: Resolution) -> VendorAnswer:
+    """Return an answer with its impossible candles among the rejected rows, and the others ascending."""
+    if all_possible(answer.candles):
+        return answer
+    sifted = sift(answer.candles, daily=resolution.is_daily)
+    return replace(answer, candles=answer.candles[sifted.kept], rejected=(*answer.rejected, *sifted.rejected))
+
+
+def placed(answer: VendorAnswer, sessions: Sessions, resolution: Resolution) -> VendorAnswer:
+    """Return an answer with only those of its rejected rows that may be of ``sessions``.
+
+    A row whose date cannot be read may be of any session between its neighbours: daily, of one without a candle;
+    intraday, of one that was open between the two. Its ``days`` say of which.
+    """
+    located = sessions.locate(answer.candles.time, resolution)
+    filled = np.zeros(len(sessions), np.bool_)
+    filled[located[located >= 0]] = resolution.is_daily
+    rows = []
+    for row in answer.rejected:
+        found = _sessions_of(row, sessions, resolution)
+        if not row.dated:
+            found = found[~filled[found]]
+        if len(found):
+            first, last = (date.fromordinal(int(sessions.days[n])) for n in (found[0], found[-1]))
+            rows.append(replace(row, days=Span(first, last)))
+    return replace(answer, rejected=tuple(rows))
+
+
+def _sessions_of(row: RejectedRow, sessions: Sessions, resolution: Resolution) -> NDArray[np.intp]:
+    """Return the indices of the sessions that a rejected row may be of, whatever else is known of them."""
+    if row.between is None:
+        time = midnight_utc(row.day.toordinal()) if row.time is None else row.time
+        located = sessions.locate(np.array([time], np.int64), resolution)
+        return located[located >= 0].astype(np.intp)
+    after = -math.inf if row.between[0] is None else row.between[0]
+    before = math.inf if row.between[1] is None else row.between[1]
+    if resolution.is_daily:
+        midnights = midnight_utc(sessions.days.astype(np.int64))
+        return np.flatnonzero((midnights > after) & (midnights < before))
+    first = after + resolution.seconds
+    return np.flatnonzero((sessions.closes > first) & (sessions.opens < before) & (first < before))
+
+
 def observe(
     answer: VendorAnswer,
     span: Span,
@@ -56,14 +102,12 @@ def observe(
     observed_at: float,
     listed_before: bool,
 ) -> Holding:
-    """Return what ``answer`` tells about every session of ``span`` that had begun when the vendor was asked.
+    """Return what ``answer`` says of every session of ``span`` that had begun when the vendor was asked.
 
     ``asked_as_of`` is the market time of the question: a session is final only if it was final *then*.
     ``listed_before`` says that candles older than the span are known, so that leading gaps are no "not yet listed"
-    unless the vendor says so.
-    Raises VendorGarbage when any candle is impossible.
+    unless the vendor says so. A session with a rejected row is neither final nor empty, and the ticker was listed then.
     """
-    check_possible(answer.candles)
     sessions = _begun(calendar.between(span), asked_as_of)
     index = sessions.locate(answer.candles.time, resolution)
     # A bar that had not begun when the vendor was asked cannot be knowledge (a replayed source sends its future).
@@ -75,8 +119,11 @@ def observe(
     states = np.where(
         final, np.where(counts > 0, SessionState.FINAL, SessionState.KNOWN_EMPTY), SessionState.FORMING
     ).astype(np.uint8)
+    rejected = _with_rejected_rows(answer, sessions, counts, resolution, asked_as_of)
     if answer.listing is not None or not listed_before:
-        states[_before_listing(counts, sessions, answer.listing) & final & (counts == 0)] = SessionState.UNLISTED
+        before = _before_listing(counts + rejected, sessions, answer.listing)
+        states[before & final & (counts == 0)] = SessionState.UNLISTED
+    states[rejected] = SessionState.REJECTED
     coverage = Coverage(
         sessions.days.astype(np.int32), states, np.full(len(sessions), int(observed_at), np.int64), counts
     )
@@ -85,6 +132,19 @@ def observe(
 
 def _begun(sessions: Sessions, as_of: float) -> Sessions:
     return sessions[sessions.opens <= as_of]
+
+
+def _with_rejected_rows(
+    answer: VendorAnswer, sessions: Sessions, counts: NDArray[np.int32], resolution: Resolution, as_of: float
+) -> NDArray[np.bool_]:
+    """Return which sessions lack a row that was sent but cannot be true."""
+    found = np.zeros(len(sessions), np.bool_)
+    for row in answer.rejected:
+        if row.time is not None and row.time > as_of:
+            continue
+        within = _within(sessions, row.days)
+        found |= within & (counts == 0) if resolution.is_daily and not row.dated else within
+    return found
 
 
 def _before_listing(counts: NDArray[np.int32], sessions: Sessions, listing: Span | None) -> NDArray[np.bool_]:
@@ -131,18 +191,21 @@ def doubtful_gaps(
     A row cap cuts off the oldest or the newest rows, in the middle of a session too. Whole sessions without a candle at
     an edge are always doubted: the ticker may not have been listed yet, or not have traded since, but what is believed
     without asking is believed for ever. A session cut in two is told from thin trading by a round number of rows or by
-    its neighbours. An edge that is no further out than ``beside`` has been asked twice and is believed. An answer
-    without any candle is not this function's business; one cut off among bars outside sessions is VendorGarbage.
+    its neighbours. An edge that is no further out than ``beside`` has been asked twice and is believed. A row that was
+    rejected was sent: nothing is cut off there. An answer without any row is not this function's business; one cut off
+    among bars outside sessions is VendorGarbage.
     """
     sessions = _begun(calendar.between(span), as_of)
-    located = sessions.locate(answer.candles.time, resolution)
-    inside = answer.candles[located >= 0]
-    rounded = (len(answer.candles) if answer.bars is None else answer.bars) % ROUND_ROWS == 0
-    if not len(inside):
-        if len(answer.candles) and rounded:
+    times = _sent_times(answer, sessions, resolution)
+    located = sessions.locate(times, resolution)
+    sent = len(answer.candles) + len(answer.rejected) if answer.bars is None else answer.bars
+    rounded = sent % ROUND_ROWS == 0
+    if not (located >= 0).any():
+        if sent and rounded:
             raise VendorGarbage("The vendor's answer was cut off before its first candle inside a session.")
         return []
-    index, opened, closed = located[located >= 0], inside.time.copy(), inside.time + resolution.seconds
+    index, opened = located[located >= 0], times[located >= 0]
+    closed = opened + resolution.seconds
     if answer.bars_from is not None:
         opened[0] = max(int(opened[0]), answer.bars_from)
     newest_final = last_final_day(resolution, calendar, as_of)
@@ -166,3 +229,27 @@ def doubtful_gaps(
         start = sessions[last : last + 1] if early else sessions[last + 1 : last + 2]
         gaps.append((Span(start.span.start, span.end), Beside(before=int(opened[-1]))))
     return gaps
+
+
+def _sent_times(answer: VendorAnswer, sessions: Sessions, resolution: Resolution) -> NDArray[np.int64]:
+    """Return the times of all rows that were sent, rejected ones included, ascending.
+
+    One whose date cannot be read is taken for the first that is possible in each of the sessions it may be of.
+    """
+    if not answer.rejected:
+        return answer.candles.time.copy()
+    times = answer.candles.time.tolist()
+    for row in answer.rejected:
+        if row.time is not None:
+            times.append(row.time)
+        elif resolution.is_daily:
+            times += midnight_utc(sessions.days[_within(sessions, row.days)].astype(np.int64)).tolist()
+        else:
+            after = row.between[0] if row.between is not None else None
+            opens = sessions.opens[_within(sessions, row.days)].tolist()
+            times += [opened if after is None else max(opened, after + resolution.seconds) for opened in opens]
+    return np.array(sorted(set(times)), np.int64)
+
+
+def _within(sessions: Sessions, days: Span) -> NDArray[np.bool_]:
+    return (sessions.days >= days.start.toordinal()) & (sessions.days <= days.end.toordinal())

@@ -15,7 +15,13 @@ REBASED_RATIO = 1e-3
 
 
 def rebased(held: Holding, new: Holding) -> Holding:
-    """Return what of ``held`` can stand beside ``new``: sessions it does not speak of, if the basis is the same."""
+    """Return what of ``held`` can be used with ``new``: sessions without a usable row in it, if the basis is the same.
+
+    A reply in which no row can be used says nothing of the basis.
+    """
+    rejected = new.coverage.rejected
+    if rejected.any() and not len(new.candles):
+        return held
     # What was still forming moves by itself.
     settled = held.select(~held.coverage.forming).candles
     common, mine, theirs = np.intersect1d(settled.time, new.candles.time, return_indices=True)
@@ -24,4 +30,4 @@ def rebased(held: Holding, new: Holding) -> Holding:
         moved = bool(np.any(np.abs(after - before) > REBASED_RATIO * np.abs(before)))
         if moved or not len(common):
             return Holding.empty()
-    return held.select(~np.isin(held.coverage.days, new.coverage.days))
+    return held.select(~np.isin(held.coverage.days, new.coverage.days[~rejected]))

@@ -21,22 +21,25 @@ from datetime import date
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import numpy as np
+
 from ohlcache.domain.chunks import Chunk, cut, fold
 from ohlcache.domain.coverage import Holding, merge
-from ohlcache.domain.errors import OhlcacheError, StoreError, VendorError
+from ohlcache.domain.errors import OhlcacheError, StoreError
 from ohlcache.domain.freshness import CLOCK_SKEW_SECONDS_MAX, last_final_day
 from ohlcache.domain.plan import Need, plan, reach_of
 from ohlcache.domain.rebasing import rebased
 from ohlcache.domain.renewal import Renewal
 from ohlcache.domain.span import Span
-from ohlcache.ports import FailureNote, Lease, Level, Metric
+from ohlcache.ports import Lease, Level, Metric
+from ohlcache.service.failure_notes import failure_of, note_of
 from ohlcache.service.fetching import Before, Fetched, Fetcher, market_now
+from ohlcache.service.rejection_log import RejectionLog
 from ohlcache.service.single_flight import SingleFlight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from ohlcache.domain.coverage import Coverage
@@ -97,10 +100,12 @@ class Coverer:
     _flights: SingleFlight[Covered] = field(default_factory=SingleFlight)
     _under_way: dict[str, list[_Flight]] = field(default_factory=dict)
     _epochs: dict[str, int] = field(default_factory=dict)
+    _rejections: RejectionLog = field(init=False)
     _fetcher: Fetcher = field(init=False)
 
     def __post_init__(self) -> None:
         self._fetcher = Fetcher(calendar=self.calendar, clock=self.clock)
+        self._rejections = RejectionLog(self.telemetry)
 
     async def cover(self, need: Need, vendor: CandleVendor, lock_key: str) -> Covered:
         """Return the need covered; raises what the vendor raises when something missing cannot be had."""
@@ -121,10 +126,10 @@ class Coverer:
                 break
             fetched = await asyncio.shield(flight.task)
             self.telemetry.count(Metric.SHARED_FETCHES, scope="process")
-            heard = merge([fetched.holding], counts=self._reliance(need))
+            heard = merge([fetched.holding], counts=self._shared_reliance(need))
             known = self._beside(known, heard, need, vendor)
             believed = believed and fetched.believed
-        return Covered(known, calls, calls > 0, believed)
+        return Covered(known, calls, calls > 0, believed, self._rejections.of(need, known.coverage))
 
     async def held(self, need: Need, *, expired: bool = False) -> Holding:
         """Return what the store holds of the need, what has expired included where ``expired``."""
@@ -132,6 +137,10 @@ class Coverer:
         if not expired:
             return found.valid
         return merge([chunk.holding for chunk in found.chunks], counts=self._known(need))
+
+    def rejections(self, need: Need, coverage: Coverage) -> tuple[RejectedRow, ...]:
+        """Return the rows for which sessions of ``coverage`` within the need are rejected, as far as they are known."""
+        return self._rejections.of(need, coverage)
 
     async def stored(self, need: Need) -> Coverage:
         """Return what the store can be relied on for; StoreError when it cannot say, which is no missing session."""
@@ -146,6 +155,7 @@ class Coverer:
     def forget(self, ticker: str) -> None:
         """Let nobody join a fetch of ``ticker`` that is under way, and let it write nothing."""
         self._epochs[ticker] = self._epochs.get(ticker, 0) + 1
+        self._rejections.drop(ticker)
         for key in [key for key in self._under_way if key.startswith(f"{ticker}#")]:
             del self._under_way[key]
 
@@ -184,7 +194,7 @@ class Coverer:
             raise
         finally:
             if lease is not None:
-                await self.store.release(lease, failure=_note(failure) if failure is not None else None)
+                await self.store.release(lease, failure=note_of(failure) if failure is not None else None)
 
     async def _fetch_missing(self, need: Need, reach: Span, vendor: CandleVendor, *, strongly: bool) -> Covered:
         epoch = self._epochs.get(need.series.ticker, 0)
@@ -207,6 +217,7 @@ class Coverer:
         if spans:
             listed_before = bool(len(traded)) and int(traded[0]) < min(spans).start.toordinal()
             fetched = await self._fetcher.fetch(vendor, need.series, spans, Before(listed_before, empty_before, traded))
+        self._rejections.add(need.series, fetched.rejected)
         new, kept = merge([fetched.holding, unlisted]), merge([fetched.kept, unlisted])
         if self._epochs.get(need.series.ticker, 0) == epoch:
             written = await self._write(need, kept, held.chunks, replace=pre_adjusted)
@@ -215,8 +226,16 @@ class Coverer:
                 await self.store.write((), delete=written)
         if fetched.failure is not None:
             raise fetched.failure
-        whole = self._beside(held.valid, new, need, vendor)
+        whole = self._beside(merge([held.valid, self._outlived(need, held, new)]), new, need, vendor)
         return Covered(whole, fetched.calls, from_vendor=bool(spans), believed=len(kept) == len(new))
+
+    def _outlived(self, need: Need, held: _Held, new: Holding) -> Holding:
+        """Return the candles that have expired, of sessions of which the vendor now sends a row that cannot be true."""
+        rejected = new.coverage.days[new.coverage.rejected]
+        if not len(rejected):
+            return Holding.empty()
+        past = merge([chunk.holding for chunk in held.chunks], counts=self._known(need))
+        return past.select(past.coverage.final & np.isin(past.coverage.days, rejected))
 
     async def _worth_asking(
         self, need: Need, missing: Sequence[Span], held: _Held, as_of: float, limit: SliceLimit
@@ -277,9 +296,16 @@ class Coverer:
             for chunk in held
             if chunk.expires_at(self.final_life_seconds) > now and not chunk.holding.coverage.foreseen(newest).any()
         ]
-        expired = [chunk for chunk in held if chunk.expires_at(self.final_life_seconds) <= now]
+        rejected = new.coverage.rejected
+        expired = [
+            chunk
+            for chunk in held
+            if chunk.expires_at(self.final_life_seconds) <= now
+            and not np.isin(chunk.holding.coverage.days, new.coverage.days[rejected]).any()
+        ]
         beside = [chunk.holding.coverage for chunk in alive]
-        counting = self._renewal().counting(self._reliance(need), new.coverage, beside)
+        # A row that cannot be true renews nothing.
+        counting = self._renewal().counting(self._reliance(need), new.coverage[~rejected], beside)
         write, superseded = fold(cut(need.series, new), alive, counting)
         await self.store.write(write, delete=[*superseded, *expired])
         return write
@@ -312,12 +338,13 @@ class Coverer:
             if self.clock.now() >= until:
                 break  # a slow store makes the tries long: what is bounded is the waiting
             await self.clock.sleep(WAIT_SECONDS)
-            held = (await self._read(need, reach, strongly=True)).valid
+            chunks = await self.store.read(need.series, reach, strongly=True) or ()
+            held = merge([chunk.holding for chunk in chunks], counts=self._shared_reliance(need))
             if not plan(need, held.coverage, self.calendar, market_now(vendor, self.clock.now()), limit):
                 return held
             seen = await self.store.look(taken.key, now=self.clock.now())
             if seen is not None and seen.failure is not None and seen.fence >= taken.fence:
-                raise _failure_of(seen.failure)
+                raise failure_of(seen.failure)
             if seen is None:
                 # None is also what a store says that cannot say: only a lease ends the waiting, lest one hiccup
                 # displace a holder who is at work.
@@ -342,6 +369,15 @@ class Coverer:
         now, newest = self.clock.now(), self._newest_final(need)
         return lambda coverage: coverage.valid(now, self.final_life_seconds) & ~coverage.foreseen(newest)
 
+    def _shared_reliance(self, need: Need) -> Callable[[Coverage], NDArray[np.bool_]]:
+        """Return what tells which sessions can be relied on by those who wait for the fetch that may have brought them.
+
+        However long that took: a session that was rejected would be rejected again.
+        """
+        since = self.clock.now() - LEASE_LIFE_SECONDS
+        relied = self._reliance(need)
+        return lambda coverage: relied(coverage) | (coverage.rejected & (coverage.observed_at > since))
+
     def _renewal(self) -> Renewal:
         return Renewal(self.clock.now(), self.final_life_seconds)
 
@@ -353,16 +389,3 @@ class Coverer:
         """Return the newest session that is final by any honest clock: ours may be as slow as another is fast."""
         latest = self.clock.now() + 2 * CLOCK_SKEW_SECONDS_MAX
         return last_final_day(need.series.resolution, self.calendar, latest)
-
-
-def _note(failure: OhlcacheError) -> FailureNote:
-    return FailureNote(failure.code, failure.message, failure.hint, failure.retry_after_seconds)
-
-
-def _failure_of(note: FailureNote) -> OhlcacheError:
-    """Return the error that a note was written for."""
-    kinds: list[type[OhlcacheError]] = [OhlcacheError]
-    for kind in kinds:
-        kinds.extend(kind.__subclasses__())
-    kind = next((kind for kind in kinds if kind.code == note.code), VendorError)
-    return kind(note.message, hint=note.hint, retry_after_seconds=note.retry_after_seconds)

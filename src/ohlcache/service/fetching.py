@@ -1,8 +1,9 @@
 """From spans to ask for to what is then known: the vendor's answers, validated and confirmed.
 
 An answer that looks cut off by a row cap is asked for again where it is short, until each gap is filled or
-confirmed by an answer of its own. An answer without any candle is believed only as far as something else bears it out:
-what was known before, a second answer, or the ticker's first and last date, which are asked for only then.
+confirmed by an answer of its own. An answer without any row counts only as far as something else confirms it: what was
+known before, a second answer, or the ticker's first and last date, which are asked for only then. Rows that cannot be
+true cost their sessions; an answer of nothing else is an error, unless candles of before are held.
 """
 
 from __future__ import annotations
@@ -19,7 +20,15 @@ from ohlcache.domain.candles import Candles
 from ohlcache.domain.coverage import Holding, merge
 from ohlcache.domain.errors import OhlcacheError, TickerNotFound, VendorGarbage
 from ohlcache.domain.freshness import last_final_day
-from ohlcache.domain.observation import Beside, VendorAnswer, contradicts_listing, doubtful_gaps, observe
+from ohlcache.domain.observation import (
+    Beside,
+    VendorAnswer,
+    contradicts_listing,
+    doubtful_gaps,
+    observe,
+    placed,
+    possible,
+)
 from ohlcache.domain.span import Span
 
 if TYPE_CHECKING:
@@ -82,19 +91,18 @@ class Fetcher:
         fetched = [part for part in judged if isinstance(part, Fetched)]
         failures = [outcome for outcome in (*heard, *judged) if isinstance(outcome, OhlcacheError)]
         failures += [part.failure for part in fetched if part.failure is not None]
-        return Fetched(
-            merge([part.holding for part in fetched]),
-            merge([part.kept for part in fetched]),
-            fetch.calls,
-            failures[0] if failures else None,
-        )
+        holding, kept = merge([part.holding for part in fetched]), merge([part.kept for part in fetched])
+        if fetch.unusable is not None and not len(holding.candles) and not len(before.traded):
+            failures.append(fetch.unusable)
+            holding = kept = Holding.empty()
+        return Fetched(holding, kept, fetch.calls, failures[0] if failures else None, fetch.rejected)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Heard:
     """The first answer about one of the spans, and when it was asked for.
 
-    ``bare``: it has no candle inside a session; ``unknown``: the vendor said that it does not know the ticker.
+    ``bare``: it has no row inside a session; ``unknown``: the vendor does not know the ticker.
     """
 
     span: Span
@@ -121,6 +129,13 @@ class _Fetch:
         self._asking_life = asyncio.Lock()
         self._life_told: Span | None = None
         self._life_asked = False
+        self._rejected: dict[RejectedRow, None] = {}
+        self.unusable: VendorGarbage | None = None
+
+    @property
+    def rejected(self) -> tuple[RejectedRow, ...]:
+        """The rejected rows of all answers so far, ascending by date, each once."""
+        return tuple(sorted(self._rejected, key=lambda row: (row.days, row.time or 0)))
 
     async def asked(self, span: Span) -> _Heard:
         """Return the vendor's first word on ``span``."""
@@ -135,11 +150,13 @@ class _Fetch:
     async def judged(self, words: Sequence[_Heard | OhlcacheError]) -> list[Fetched | BaseException]:
         """Return what the first words on all spans, oldest first, amount to; a failure stands where there was one.
 
-        Raises TickerNotFound unless some span has candles: a vendor may say that, too, of a span before the listing.
+        Raises TickerNotFound unless some span has rows: a vendor may say that, too, of a span before the listing.
         """
         heard = [word for word in words if isinstance(word, _Heard)]
         unknown = next((word.unknown for word in heard if word.unknown is not None), None)
         if unknown is not None and all(word.bare for word in heard):
+            if self.unusable is not None:
+                return [self.unusable]
             raise unknown
         bare = next((index for index, word in enumerate(words) if not _is_bare(word)), len(words))
         unlisted: list[Fetched] = []
@@ -190,7 +207,7 @@ class _Fetch:
                     answer = replace(await self._witnessed(span), listing=answer.listing)
                 if answer.listing is None and listed:
                     answer = await self._ask(span)
-                believed = len(answer.candles) > 0 or answer.listing is not None or listed
+                believed = _has_rows(answer) or answer.listing is not None or listed
             fetched = await self._confirmed(span, answer, asked_at, SPLITS_MAX, listed=listed)
             return fetched if believed else replace(fetched, kept=Holding.empty())
 
@@ -206,7 +223,7 @@ class _Fetch:
             nearest = int(traded[np.argmin(np.maximum(np.maximum(first - traded, traded - last), 0))])
             answer = await self._ask(Span(*map(date.fromordinal, (min(first, nearest), max(last, nearest)))))
             witness = date.fromordinal(nearest)
-            if len(self._within(answer, Span(witness, witness)).candles):
+            if _has_rows(self._within(answer, Span(witness, witness))):
                 return self._within(answer, span)
         raise VendorGarbage(
             f"The vendor has no candle of {self._series.ticker} where its listing, or what it sent before, has some."
@@ -219,7 +236,15 @@ class _Fetch:
 
     async def _ask(self, span: Span) -> VendorAnswer:
         self.calls += 1
-        return await self._vendor.fetch(self._series, span)
+        answer = possible(await self._vendor.fetch(self._series, span), self._series.resolution)
+        if not answer.rejected:
+            return answer
+        own = placed(answer, self._calendar.between(span), self._series.resolution)
+        self._rejected.update(dict.fromkeys(own.rejected))
+        first = (*own.rejected, *answer.rejected)[0]
+        no_row = f"The vendor sent no usable row of {self._series.ticker}."
+        self.unusable = self.unusable or VendorGarbage(f"{no_row} {first.sentence}")
+        return own
 
     async def _ask_beside(self, gap: Span) -> VendorAnswer:
         """Ask for a gap beside candles: a vendor that does not know a ticker it just had candles of has none there."""
@@ -242,7 +267,7 @@ class _Fetch:
         return None if told is None or (not self._series.resolution.is_daily and told.overlaps(span)) else told
 
     def _heard(self, span: Span, answer: VendorAnswer, asked_at: float) -> _Heard:
-        return _Heard(span, answer, asked_at, bare=not len(self._within(answer, span).candles))
+        return _Heard(span, answer, asked_at, bare=not _has_rows(self._within(answer, span)))
 
     def _denies(self, span: Span, asked_at: float) -> bool:
         """Whether a bare answer denies sessions that are final and have not been called empty before."""
@@ -283,7 +308,7 @@ class _Fetch:
             except OhlcacheError as exc:
                 failure = exc
                 break  # one refusal is enough; every gap is left out of the rest
-            if not len(own.candles):
+            if not _has_rows(own):
                 if len(self._within(answer, gap).candles):
                     raise VendorGarbage(
                         f"The vendor denies candles of {self._series.ticker} that it sent a moment ago."
@@ -318,9 +343,11 @@ class _Fetch:
         return Fetched(holding, holding, 0)
 
     def _within(self, answer: VendorAnswer, span: Span) -> VendorAnswer:
-        """Return the answer without the candles of sessions outside ``span``, which an own answer speaks for."""
+        """Return the answer without the rows of sessions outside ``span``, which an own answer speaks for."""
         sessions = self._calendar.between(span)
         inside = sessions.locate(answer.candles.time, self._series.resolution) >= 0
+        if answer.rejected:
+            answer = replace(answer, rejected=tuple(row for row in answer.rejected if row.days.overlaps(span)))
         if inside.all():
             return answer
         keep = answer.actions.days >= span.start.toordinal()
@@ -329,6 +356,11 @@ class _Fetch:
             candles=answer.candles[inside] if len(inside) else Candles.empty(),
             actions=answer.actions[np.asarray(keep)] if len(answer.actions) else Actions.none(),
         )
+
+
+def _has_rows(answer: VendorAnswer) -> bool:
+    """Whether anything was sent: a row that cannot be true was, too."""
+    return len(answer.candles) > 0 or bool(answer.rejected)
 
 
 def _is_bare(word: _Heard | OhlcacheError) -> bool:

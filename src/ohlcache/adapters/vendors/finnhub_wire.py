@@ -1,4 +1,4 @@
-"""What Finnhub says, read: candles as parallel arrays, search results and refusals, as pure functions.
+"""Finnhub's replies, read: candles as parallel arrays, search results and refusals, as pure functions.
 
 Daily ``t`` is 00:00 UTC of the market date or the session's open, by the year of the reply; daily prices are divided
 by later splits, volumes are not. Intraday prices are raw, bars are labelled with their start, extended hours included.
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 import numpy as np
 
+from ohlcache.adapters.vendors.loose_rows import UNREADABLE, LooseRows, instant, loosely
 from ohlcache.adapters.vendors.vendor_http import refusal_by_status, retry_after_seconds
-from ohlcache.domain.candles import Candles, check_possible
+from ohlcache.domain.candles import Candles
 from ohlcache.domain.errors import (
     BadVendorCredentials,
     InvalidRequest,
@@ -23,6 +24,7 @@ from ohlcache.domain.errors import (
 )
 from ohlcache.domain.market_time import DAY_SECONDS
 from ohlcache.domain.observation import VendorAnswer
+from ohlcache.domain.rejections import EARLIEST, LATEST, UNDATED, all_possible
 from ohlcache.domain.ticker import normalise_ticker
 from ohlcache.ports import TickerInfo
 
@@ -42,6 +44,8 @@ LIMIT_WAIT_SECONDS = 60.0
 
 REFUSAL_BYTES_MAX = 4096
 """Longer bodies are answers."""
+
+WORDS = {"time": "t", "open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}
 
 DAY_BEGINS_NEW_YORK_SECONDS = 4 * 3600
 DAY_ENDS_NEW_YORK_SECONDS = 21 * 3600
@@ -77,13 +81,13 @@ _ERROR = msgspec.json.Decoder(_Error)
 
 
 def parse_daily(body: bytes) -> VendorAnswer:
-    """Return daily candles at 00:00 UTC of their market date; VendorGarbage when they are impossible."""
-    return _answer(body, _market_dates)
+    """Return daily candles at 00:00 UTC of their market date, and the rows that cannot be true."""
+    return _answer(body, _market_dates, daily=True)
 
 
 def parse_intraday(body: bytes) -> VendorAnswer:
-    """Return intraday candles as received; VendorGarbage when they are impossible."""
-    return _answer(body, _as_received)
+    """Return intraday candles as received, and those that cannot be true."""
+    return _answer(body, _as_received, daily=False)
 
 
 def parse_found(body: bytes) -> Sequence[TickerInfo]:
@@ -131,25 +135,54 @@ def _said(reply: Reply) -> str:
     return body.decode("utf-8", "replace").lower()
 
 
-def _answer(body: bytes, times_of: Callable[[Int64s], Int64s]) -> VendorAnswer:
-    columns = _decoded(_COLUMNS, body)
-    if columns.s == "no_data":
+def _answer(body: bytes, times_of: Callable[[Int64s], Int64s], *, daily: bool) -> VendorAnswer:
+    columns = _strictly(_COLUMNS, body)
+    if columns is not None and columns.s == "no_data":
         return VendorAnswer(Candles.empty())
-    if columns.s != "ok" or columns.t is None:
-        raise VendorGarbage("The vendor's answer says neither that there is data nor that there is none.")
-    count = len(columns.t)
-    opened, high, low, close = columns.o or [], columns.h or [], columns.l or [], columns.c or []
-    volume = columns.v if columns.v is not None else [None] * count
-    if any(len(column) != count for column in (opened, high, low, close, volume)):
-        raise VendorGarbage("The vendor sent columns of unequal length.")
+    if columns is not None and columns.s == "ok" and columns.t is not None:
+        candles = _candles(columns, times_of)
+        if candles is not None and all_possible(candles):
+            return VendorAnswer(candles)
+    return _loose_answer(body, times_of, daily=daily)
+
+
+def _candles(columns: _Columns, times_of: Callable[[Int64s], Int64s]) -> Candles | None:
+    """Return the columns as candles; None where they are of unequal length or a number is out of all bounds."""
+    times, opened, high, low, close = (
+        column or [] for column in (columns.t, columns.o, columns.h, columns.l, columns.c)
+    )
+    volume = columns.v if columns.v is not None else [None] * len(times)
+    if any(len(column) != len(times) for column in (opened, high, low, close, volume)):
+        return None
     try:
-        times = times_of(np.asarray(columns.t, np.int64))
         shares = np.asarray([round(number) if number else 0 for number in volume], np.int64)
-    except OverflowError as exc:
-        raise VendorGarbage("The vendor sent a number that is out of all bounds.") from exc
-    candles = Candles.from_columns(times, opened, high, low, close, shares)
-    check_possible(candles)
-    return VendorAnswer(candles)
+        return Candles.from_columns(times_of(np.asarray(times, np.int64)), opened, high, low, close, shares)
+    except OverflowError:
+        return None
+
+
+def _loose_answer(body: bytes, times_of: Callable[[Int64s], Int64s], *, daily: bool) -> VendorAnswer:
+    """Return what of the columns can be used, place by place, and the others by name."""
+    told = loosely(body)
+    if not isinstance(told, dict):
+        raise VendorGarbage(UNREADABLE)
+    if told.get("s") == "no_data":
+        return VendorAnswer(Candles.empty())
+    times = told.get("t")
+    if told.get("s") != "ok" or not isinstance(times, list):
+        raise VendorGarbage("The vendor's answer says neither that there is data nor that there is none.")
+    columns = [told.get(name) for name in "ohlc"]
+    columns.append(told["v"] if told.get("v") is not None else [None] * len(times))
+    if any(not isinstance(column, list) or len(column) != len(times) for column in columns):
+        raise VendorGarbage("The vendor sent columns of unequal length.")
+    rows = LooseRows(daily=daily, words=WORDS)
+    for stamp, cells in zip(times, zip(*columns, strict=True), strict=True):
+        time = instant(stamp)
+        if time is not None and EARLIEST <= time <= LATEST:
+            time = int(times_of(np.array([time], np.int64))[0])
+        rows.add(None if time == UNDATED else time, stamp, cells)
+    found, sifted = rows.sifted({})
+    return VendorAnswer(found[sifted.kept], rejected=sifted.rejected)
 
 
 def _as_received(times: Int64s) -> Int64s:
@@ -157,15 +190,22 @@ def _as_received(times: Int64s) -> Int64s:
 
 
 def _market_dates(times: Int64s) -> Int64s:
+    """Return the midnights of daily stamps, UNDATED for a time of day at which New York and UTC differ in the date."""
     of_day = times % DAY_SECONDS
     known = (of_day == 0) | ((of_day >= DAY_BEGINS_NEW_YORK_SECONDS) & (of_day <= DAY_ENDS_NEW_YORK_SECONDS))
-    if not np.all(known):
-        raise VendorGarbage("The vendor sent daily candles at a time of day that belongs to no market date.")
-    return np.asarray(times - of_day)
+    return np.where(known, times - of_day, UNDATED)
+
+
+def _strictly(decoder: msgspec.json.Decoder[T], body: bytes) -> T | None:
+    """Return what the decoder reads; None where it refuses."""
+    try:
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
-    try:
-        return decoder.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
-        raise VendorGarbage("The vendor's answer cannot be read.") from exc
+    decoded = _strictly(decoder, body)
+    if decoded is None:
+        raise VendorGarbage(UNREADABLE)
+    return decoded

@@ -1,4 +1,4 @@
-"""What Tiingo says, read: daily rows, IEX bars, metadata, search results and refusals, as pure functions.
+"""Tiingo's replies, read: daily rows, IEX bars, metadata, search results and refusals, as pure functions.
 
 Daily rows carry raw prices with ``divCash`` (on the ex-date) and ``splitFactor`` (on the first session after the
 split) beside them; the ``adj`` columns are not read. Dates come as ``2015-01-02T00:00:00.000Z`` and as
@@ -9,15 +9,18 @@ asked for. Quota messages arrive as 429 with JSON, and as plain text with status
 from __future__ import annotations
 
 import math
-from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from dataclasses import replace
+from datetime import date  # noqa: TC003 - msgspec reads the annotations
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 import numpy as np
 
+from ohlcache.adapters.vendors.loose_rows import UNREADABLE
+from ohlcache.adapters.vendors.tiingo_loose import SECOND, UNIX_EPOCH, Instant, loose_daily, loose_iex
 from ohlcache.adapters.vendors.vendor_http import HOUR_SECONDS, STATUS_OK, refusal_by_status, retry_after_seconds
 from ohlcache.domain.adjustment import Actions
-from ohlcache.domain.candles import Candles, check_possible
+from ohlcache.domain.candles import Candles
 from ohlcache.domain.errors import (
     BadVendorCredentials,
     InvalidRequest,
@@ -27,8 +30,9 @@ from ohlcache.domain.errors import (
     TickerNotFound,
     VendorGarbage,
 )
-from ohlcache.domain.market_time import DAY_SECONDS, next_midnight
+from ohlcache.domain.market_time import DAY_SECONDS, next_midnight, ordinal_of
 from ohlcache.domain.observation import VendorAnswer
+from ohlcache.domain.rejections import all_possible
 from ohlcache.domain.span import Span
 from ohlcache.domain.ticker import normalise_ticker
 from ohlcache.ports import TickerInfo
@@ -39,18 +43,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ohlcache.adapters.vendors.vendor_http import Reply
+    from ohlcache.domain.rejections import RejectedRow
 
 T = TypeVar("T")
 
-Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 Volume = int | float | None
 
-VOLUME_MAX = 2**62
+HALF_HOUR_SECONDS = HOUR_SECONDS // 2
 REFUSAL_BYTES_MAX = 4096
 """Longer bodies with status 200 are answers, whatever words are in them."""
-
-_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SECOND = timedelta(seconds=1)
 
 
 class _DailyRow(msgspec.Struct, gc=False):
@@ -100,45 +101,71 @@ def wire_ticker(ticker: str) -> str:
 
 
 def parse_daily(body: bytes) -> VendorAnswer:
-    """Return the raw candles and the actions of ``/tiingo/daily/<ticker>/prices``; VendorGarbage when impossible."""
-    rows = _decoded(_DAILY_ROWS, body)
-    candles = _candles(_seconds(rows) // DAY_SECONDS * DAY_SECONDS, rows)
-    actions = [
-        (row.date.astimezone(UTC).toordinal(), row.divCash or 0.0, _ratio(row.splitFactor), row.close)
-        for row in rows
-        if row.divCash or row.splitFactor not in {None, 1.0}
-    ]
-    if any(dividend < 0 or ratio <= 0 for _, dividend, ratio, _ in actions):
-        raise VendorGarbage("The vendor sent a negative dividend or a split into nothing.")
-    return VendorAnswer(candles, Actions.from_rows(actions))
+    """Return the raw candles and the actions of ``/tiingo/daily/<ticker>/prices``, and the rows that cannot be true."""
+    rows = _strictly(_DAILY_ROWS, body)
+    if rows is not None:
+        times = _seconds(rows) // DAY_SECONDS * DAY_SECONDS
+        candles = _candles(times, rows)
+        actions = [
+            (ordinal_of(int(time)), row.divCash or 0.0, _ratio(row.splitFactor), row.close)
+            for time, row in zip(times, rows, strict=True)
+            if row.divCash or row.splitFactor not in {None, 1.0}
+        ]
+        sound = all(dividend >= 0 and ratio > 0 for _, dividend, ratio, _ in actions)
+        if sound and candles is not None and all_possible(candles):
+            return VendorAnswer(candles, Actions.from_rows(actions))
+    return loose_daily(body)
 
 
 def parse_iex(body: bytes) -> VendorAnswer:
-    """Return the bars of ``/iex/<ticker>/prices``; VendorGarbage when they are impossible."""
-    bars = _decoded(_IEX_BARS, body)
-    return VendorAnswer(_candles(_seconds(bars), bars))
+    """Return the bars of ``/iex/<ticker>/prices``, and those that cannot be true."""
+    bars = _strictly(_IEX_BARS, body)
+    if bars is not None:
+        candles = _candles(_seconds(bars), bars)
+        if candles is not None and all_possible(candles):
+            return VendorAnswer(candles)
+    return loose_iex(body)
 
 
 def parse_iex_half_hours(body: bytes) -> VendorAnswer:
-    """Return hourly bars that begin with the session, at half past, made of the half-hourly ones in ``body``."""
-    halves = parse_iex(body).candles
+    """Return hourly bars that begin with the session, at half past, made of the half-hourly ones in ``body``.
+
+    An hour of which a half was rejected is none: the other half alone has another high, low and volume.
+    """
+    answer = parse_iex(body)
+    halves = answer.candles
+    times = [halves.time[0]] if len(halves) else []
+    times += [row.time for row in answer.rejected if row.time is not None]
+    sent, sent_from = len(halves) + len(answer.rejected), int(min(times)) if times else None
     if not len(halves):
-        return VendorAnswer(halves)
-    hours = (halves.time - HOUR_SECONDS // 2) // HOUR_SECONDS
+        return replace(answer, bars=sent, bars_from=sent_from) if sent else answer
+    hours = (halves.time - HALF_HOUR_SECONDS) // HOUR_SECONDS
     first = np.flatnonzero(np.diff(hours, prepend=hours[0] - 1))
     last = np.append(first[1:], len(hours)) - 1
-    return VendorAnswer(
-        Candles(
-            hours[first] * HOUR_SECONDS + HOUR_SECONDS // 2,
-            halves.open[first],
-            np.maximum.reduceat(halves.high, first),
-            np.minimum.reduceat(halves.low, first),
-            halves.close[last],
-            np.add.reduceat(halves.volume, first),
-        ),
-        bars=len(halves),
-        bars_from=int(halves.time[0]),
+    candles = Candles(
+        hours[first] * HOUR_SECONDS + HALF_HOUR_SECONDS,
+        halves.open[first],
+        np.maximum.reduceat(halves.high, first),
+        np.minimum.reduceat(halves.low, first),
+        halves.close[last],
+        np.add.reduceat(halves.volume, first),
     )
+    for row in answer.rejected:
+        candles = candles[~_may_lack(candles.time, row)]
+    return replace(answer, candles=candles, bars=sent, bars_from=sent_from)
+
+
+def _may_lack(hours: NDArray[np.int64], half: RejectedRow) -> NDArray[np.bool_]:
+    """Return which hours, by their start, may be those that a rejected half hour belongs to."""
+    if half.time is not None:
+        return (hours <= half.time) & (half.time < hours + HOUR_SECONDS)
+    after, before = half.between or (None, None)
+    mask = np.ones(len(hours), np.bool_)
+    if after is not None:
+        mask &= hours + HOUR_SECONDS > after + HALF_HOUR_SECONDS
+    if before is not None:
+        mask &= hours < before
+    return mask
 
 
 def parse_listing(body: bytes) -> Span | None:
@@ -207,16 +234,25 @@ def _quota(said: str, told_seconds: float | None, now: float) -> QuotaExceeded:
     return QuotaExceeded(message, retry_after_seconds=wait if told_seconds is None else told_seconds)
 
 
-def _decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+def _strictly(decoder: msgspec.json.Decoder[T], body: bytes) -> T | None:
+    """Return what the decoder reads; None where it refuses."""
     try:
         return decoder.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
-        raise VendorGarbage("The vendor's answer cannot be read.") from exc
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
 
 
-def _candles(times: NDArray[np.int64], rows: Sequence[_DailyRow] | Sequence[_IexBar]) -> Candles:
+def _decoded(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    decoded = _strictly(decoder, body)
+    if decoded is None:
+        raise VendorGarbage(UNREADABLE)
+    return decoded
+
+
+def _candles(times: NDArray[np.int64], rows: Sequence[_DailyRow] | Sequence[_IexBar]) -> Candles | None:
+    """Return the columns of rows; None where a volume is beyond all counting."""
     try:
-        candles = Candles.from_columns(
+        return Candles.from_columns(
             times,
             [row.open for row in rows],
             [row.high for row in rows],
@@ -225,15 +261,13 @@ def _candles(times: NDArray[np.int64], rows: Sequence[_DailyRow] | Sequence[_Iex
             # The wire has floats (``38607.0``) and nulls, too.
             [row.volume if row.volume.__class__ is int else round(row.volume or 0) for row in rows],
         )
-    except OverflowError as exc:
-        raise VendorGarbage("The vendor sent a volume that no exchange has.") from exc
-    check_possible(candles)
-    return candles
+    except OverflowError:
+        return None
 
 
 def _seconds(rows: Sequence[_DailyRow] | Sequence[_IexBar]) -> NDArray[np.int64]:
     # Whole numbers: a float of seconds would round up the last microsecond of a day.
-    return np.array([(row.date - _UNIX_EPOCH) // _SECOND for row in rows], np.int64)
+    return np.array([(row.date - UNIX_EPOCH) // SECOND for row in rows], np.int64)
 
 
 def _ratio(split_factor: float | None) -> float:
