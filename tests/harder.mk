@@ -20,7 +20,7 @@ mutation-score: $(VENV)/.dev ## Make the faults that rules make of the domain an
 	$(BIN)/python -m tests.mutants.score --jobs $(JOBS) $(if $(SAMPLE),--sample $(SAMPLE)) --report .build/mutation-score.md
 
 LOWEST := .build/lowest
-LOWEST_TOOLS := blockbuster exchange_calendars freezegun hypothesis jsonschema mypy pyright pytest pytest-asyncio pytest-timeout pytest-xdist
+LOWEST_TOOLS := blockbuster exchange_calendars freezegun hypothesis jsonschema mypy pyright pytest pytest-asyncio pytest-timeout pytest-xdist tiingo
 
 .PHONY: lowest
 lowest: $(VENV)/.dev ## Run the tests of the front doors and the domain with the lowest versions that pyproject.toml allows.

@@ -13,6 +13,12 @@ export default defineConfig({
     // The font is a file of its own: inlined it would delay the first paint.
     assetsInlineLimit: 0,
   },
-  server: { proxy: { '/api': server, '/healthz': server } },
+  // The page's own Host goes along: the server compares it with the Origin of a request that changes something.
+  server: {
+    proxy: {
+      '/api': { target: server, changeOrigin: false },
+      '/healthz': { target: server, changeOrigin: false },
+    },
+  },
   test: { include: ['src/**/*.test.ts'], environment: 'node' },
 });

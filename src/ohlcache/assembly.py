@@ -99,6 +99,7 @@ def build_app(settings: Settings, telemetry: StandardTelemetry, clock: Clock) ->
         HttpOptions(
             version=__version__,
             api_keys=tuple(key.get_secret_value() for key in settings.api_keys),
+            allowed_hosts=settings.allowed_hosts,
             cors_origins=settings.cors_origins,
             page_dir=PAGE_DIR if PAGE_DIR.is_dir() else None,
             metrics=telemetry.registry,

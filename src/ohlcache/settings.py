@@ -51,6 +51,7 @@ CLOCK_YEARS = range(1970, 2200)
 """Years in which a clock may be set; whether the calendar knows them is the doctor's business."""
 
 _ORIGIN = re.compile(r"https?://[^/?#@\s]+")
+_HOST_NAME = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]")
 _HEADER_SAFE = re.compile(r"[!-~]+")
 
 
@@ -88,6 +89,10 @@ class Settings(BaseSettings):
 
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias=_named("OHLCACHE_CORS_ORIGINS"))
     """Origins whose pages may call the API, separated by commas; ``*`` for all."""
+
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field((), validation_alias=_named("OHLCACHE_ALLOWED_HOSTS"))
+    """Names, separated by commas, that the server answers to in addition to ``localhost`` and loopback addresses;
+    ``*`` for all. With API keys it answers to every name unless this is set."""
 
     clock: datetime | None = Field(None, validation_alias=_named("OHLCACHE_CLOCK"))
     """An ISO instant at which the process's clock starts and from which it runs on (replay, demonstration, tests)."""
@@ -146,7 +151,7 @@ class Settings(BaseSettings):
     smoke_test_api_key: SecretStr | None = Field(None, validation_alias=_named("SMOKE_TEST_API_KEY"))
     """The key that ``ohlcache smoke-test`` sends."""
 
-    @field_validator("api_keys", "cors_origins", mode="before")
+    @field_validator("api_keys", "cors_origins", "allowed_hosts", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
@@ -204,6 +209,14 @@ class Settings(BaseSettings):
                 raise ValueError("an origin is written like https://example.com or http://localhost:3000, or * for all")
         return value
 
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _host_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name != "*" and not _HOST_NAME.fullmatch(name):
+                raise ValueError("a name is written like charts.example.com, without scheme and port, or * for all")
+        return value
+
     @field_validator("tiingo_base_url", "finnhub_base_url", "dynamodb_endpoint_url")
     @classmethod
     def _web_address(cls, value: str | None) -> str | None:
@@ -238,9 +251,12 @@ class Settings(BaseSettings):
         if self.host == "localhost":
             return False
         try:
-            return not ipaddress.ip_address(self.host).is_loopback
+            address = ipaddress.ip_address(self.host)
         except ValueError:
             return True
+        # For browsers, an address of IPv6 that stands for 127.0.0.1 is one of the network's.
+        is_mapped = isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None
+        return is_mapped or not address.is_loopback
 
     def check_serving(self) -> None:
         """Raise ConfigurationError when the server may not start with these settings."""

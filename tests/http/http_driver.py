@@ -12,6 +12,8 @@ import zstandard
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+HOST = b"localhost:8000"
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -91,7 +93,7 @@ class Driver:
             "path": unquote(path.decode("latin-1")),
             "raw_path": path,
             "query_string": query,
-            "headers": [(b"host", b"testserver"), *pairs],
+            "headers": [*([] if any(name == b"host" for name, _ in pairs) else [(b"host", HOST)]), *pairs],
             "extensions": dict(extensions or {}),
         }
         chunks = [body[at : at + 1000] for at in range(0, len(body), 1000)] or [b""]

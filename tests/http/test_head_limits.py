@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.asyncio
 
 PIECE = b"x-filler: " + b"a" * 16_000 + b"\r\n"
-WHOLE = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+WHOLE = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 @asynccontextmanager
@@ -73,7 +73,7 @@ async def test_long_headers_that_end_are_served(world: World) -> None:
     """Cookies and tokens of a few ten thousand bytes are nobody's attack, in however many pieces they come."""
     async with listening(world, idle_seconds=60) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for piece in (b"GET /healthz HTTP/1.1\r\nHost: x\r\n", PIECE, PIECE, b"\r\n", WHOLE):
+        for piece in (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n", PIECE, PIECE, b"\r\n", WHOLE):
             writer.write(piece)
             await writer.drain()
         assert (await reply_to(reader))[0] == 200
@@ -82,7 +82,7 @@ async def test_long_headers_that_end_are_served(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "said", [b"", b"\r\n", b"GET /healthz HTTP/1.1\r\nHost: x\r\n", WHOLE, WHOLE + WHOLE[:20]],
+    "said", [b"", b"\r\n", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n", WHOLE, WHOLE + WHOLE[:20]],
     ids=["nothing", "a line end", "half a request", "a request", "one and a half"],
 )  # fmt: skip
 async def test_who_says_no_more_is_let_go(world: World, said: bytes) -> None:
@@ -100,7 +100,7 @@ async def test_a_slow_answer_is_not_cut_off(world: World) -> None:
     async with listening(world, idle_seconds=0.01) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         world.vendor.latency_seconds = 5
-        writer.write(b"GET /api/v2/tickers/AAPL/ohlc?range=1W HTTP/1.1\r\nHost: x\r\n\r\n")
+        writer.write(b"GET /api/v2/tickers/AAPL/ohlc?range=1W HTTP/1.1\r\nHost: localhost\r\n\r\n")
         while not world.clock.sleepers:
             await asyncio.wait([asyncio.ensure_future(asyncio.to_thread(int))], timeout=0.02)
         await world.clock.advance(5)
@@ -112,7 +112,9 @@ async def test_a_body_that_does_not_arrive_is_hung_up_on(world: World) -> None:
     """The app is told that its caller has gone, and nothing of it stays."""
     async with listening(world, idle_seconds=0.05) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"POST /api/v2/tickers/AAPL/invalidate HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nab")
+        writer.write(
+            b"POST /api/v2/tickers/AAPL/invalidate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nab"
+        )
         await asyncio.wait_for(reader.read(), 20)
         writer.close()
     assert "request failed" not in world.telemetry.events()

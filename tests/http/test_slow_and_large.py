@@ -17,7 +17,7 @@ AAPL = "/api/v2/tickers/AAPL/ohlc"
 ENDLESS_BYTES = 200 << 20
 MEGABYTE = b"a" * (1 << 20)
 TURNS_MAX = 1000
-REST = b"Host: x\r\nConnection: close\r\n\r\n"
+REST = b"Host: localhost\r\nConnection: close\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def accepted(connection: socket.socket, piece: bytes, meanwhile: Callable[[], ob
 @pytest.mark.parametrize(
     "head",
     [
-        b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Long: ",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX-Long: ",
         b"GET /",
         b"GET /healthz HTTP/1.1\r\n" + b"X-Many: 1\r\n" * 10_000,
     ],
@@ -83,6 +83,6 @@ def test_a_client_that_never_reads_holds_nobody_up(port: int) -> None:
     """Answers that nobody takes wait in their own connection: the server reads no more from it, others are served."""
     with connected(port) as connection:
         connection.setblocking(False)
-        requests = f"GET {AAPL}?range=5Y HTTP/1.1\r\nHost: x\r\n\r\n".encode() * 1000
+        requests = f"GET {AAPL}?range=5Y HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() * 1000
         assert accepted(connection, requests) < ENDLESS_BYTES
         assert get(port, f"{AAPL}?range=1M")[0] == 200

@@ -23,7 +23,7 @@ HIT_COST_MAX = 15.0
 """In bare awaits. Four were measured; a call that is looked up, parsed and composed anew takes hundreds."""
 
 HEAVY = ("numpy", "pydantic", "aiohttp", "msgspec", "sqlite3", "uvicorn", "starlette", "rich", "asyncio")
-ONLY_FOR_SERVING = {"host", "port", "api_keys", "cors_origins", "smoke_test_api_key"}
+ONLY_FOR_SERVING = {"host", "port", "api_keys", "allowed_hosts", "cors_origins", "smoke_test_api_key"}
 
 SNIPPET = '''\
 """What a user may write, with the types that come out."""

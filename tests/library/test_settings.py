@@ -25,6 +25,9 @@ if TYPE_CHECKING:
         ("OHLCACHE_CORS_ORIGINS", "example.net"),
         ("OHLCACHE_CORS_ORIGINS", "https://example.net/"),
         ("OHLCACHE_CORS_ORIGINS", "https://example.net, https://example.org/page"),
+        ("OHLCACHE_ALLOWED_HOSTS", "https://charts.example"),
+        ("OHLCACHE_ALLOWED_HOSTS", "charts.example:8000"),
+        ("OHLCACHE_ALLOWED_HOSTS", "charts.example, *.example"),
         ("OHLCACHE_API_KEYS", "one two"),
         ("OHLCACHE_API_KEYS", "ключ"),
         ("TIINGO_API_KEY", "two words"),
@@ -105,6 +108,21 @@ def test_a_key_without_the_space_around_it(monkeypatch: pytest.MonkeyPatch) -> N
     assert key.get_secret_value() == "token"
     monkeypatch.setenv("TIINGO_API_KEY", " ")
     assert load_settings().chosen_source == "sample"
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.1.2.3", "::1"])
+def test_on_this_machine_no_key_is_needed(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    """O7: on loopback the server starts without keys."""
+    monkeypatch.setenv("OHLCACHE_HOST", host)
+    load_settings().check_serving()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "this-host", "::ffff:127.0.0.1"])  # noqa: S104
+def test_elsewhere_a_key_is_needed(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    """O7: beyond loopback it does not; an address that only maps to 127.0.0.1 is beyond it, as for browsers."""
+    monkeypatch.setenv("OHLCACHE_HOST", host)
+    with pytest.raises(ohlcache.ConfigurationError, match="OHLCACHE_API_KEYS"):
+        load_settings().check_serving()
 
 
 def test_a_misspelt_keyword_is_a_type_error() -> None:

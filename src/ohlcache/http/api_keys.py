@@ -19,15 +19,23 @@ GUARDED_PATH = "/metrics"
 _SCHEMES = frozenset({b"bearer", b"token"})
 
 
+def is_guarded(path: str) -> bool:
+    """Whether there are data or actions under ``path``, not only the page, its contract or health."""
+    return path.startswith(GUARDED_PREFIXES) or path == GUARDED_PATH
+
+
 class ApiKeys:
     """The keys that open the guarded paths; without any, they are open."""
 
     def __init__(self, keys: Iterable[str]) -> None:
         self._keys = tuple(key.encode() for key in keys)
 
+    def __bool__(self) -> bool:
+        return bool(self._keys)
+
     def check(self, path: str, query: bytes, headers: Mapping[bytes, bytes]) -> None:
         """Raise Unauthorized unless ``path`` is open or the request carries a key."""
-        if not self._keys or not (path.startswith(GUARDED_PREFIXES) or path == GUARDED_PATH):
+        if not self._keys or not is_guarded(path):
             return
         shown = _shown_keys(headers)
         if path.startswith(TIINGO_PREFIXES) and (token := parse_any_query(query).get("token")):

@@ -2,7 +2,7 @@
 
 ::
 
-    ids ─▶ limits ─▶ key ─▶ route ─▶ method ─▶ resource ─▶ common headers ─▶ measured and logged
+    ids ─▶ limits ─▶ host ─▶ key or site ─▶ route ─▶ method ─▶ resource ─▶ common headers ─▶ measured and logged
                          every error ends here as a JSON answer
 """
 
@@ -18,7 +18,7 @@ from ohlcache.adapters.prometheus import MetricRegistry
 from ohlcache.adapters.telemetry import REQUEST_ID
 from ohlcache.domain.answer import IN_MEMORY
 from ohlcache.domain.errors import InvalidRequest, OhlcacheError, VendorUnavailable
-from ohlcache.http.api_keys import GUARDED_PREFIXES, TIINGO_PREFIXES, ApiKeys
+from ohlcache.http.api_keys import GUARDED_PREFIXES, TIINGO_PREFIXES, ApiKeys, is_guarded
 from ohlcache.http.cors import Cors
 from ohlcache.http.coverage import CoverageResource
 from ohlcache.http.errors import (
@@ -30,6 +30,7 @@ from ohlcache.http.errors import (
     internal_error,
 )
 from ohlcache.http.health import HealthResource
+from ohlcache.http.hosts import REFUSAL, Hosts
 from ohlcache.http.invalidate import InvalidateResource
 from ohlcache.http.lifecycle import Lifecycle
 from ohlcache.http.messages import Request, Response, merged_headers
@@ -81,13 +82,15 @@ class Bounds:
 class HttpOptions:
     """What the front door must be told.
 
-    ``api_keys``: empty means that none is needed; ``cors_origins``: origins whose pages may call, ``*`` for all;
+    ``api_keys``: empty means that none is needed; ``allowed_hosts``: names that are answered in addition to this
+    machine's own, ``*`` for all; ``cors_origins``: origins whose pages may call, ``*`` for all;
     ``page_dir``: where the built web page is, None for the small one that ships; ``metrics``: what ``/metrics`` shows.
     ``bounds``: what the carrier of the answers sets, where it sets any.
     """
 
     version: str
     api_keys: tuple[str, ...] = field(default=(), repr=False)
+    allowed_hosts: tuple[str, ...] = ()
     cors_origins: tuple[str, ...] = ()
     page_dir: Path | None = None
     metrics: MetricsText = field(default_factory=MetricRegistry)
@@ -136,6 +139,7 @@ class HttpApp:
         self.start_failure: Exception | None = None
         self._page = page
         self._keys = ApiKeys(options.api_keys)
+        self._hosts = Hosts(options.allowed_hosts, has_keys=bool(options.api_keys))
         self._cors = Cors(options.cors_origins)
         self._bounds = options.bounds
         self.ids = RequestIds()
@@ -191,8 +195,7 @@ class HttpApp:
         like_tiingo = request.path.startswith(TIINGO_PREFIXES)
         try:
             _check_target(scope.get("raw_path") or request.path.encode(), request.query)
-            if request.method != "OPTIONS":
-                self._keys.check(request.path, request.query, request.headers)
+            self._check_caller(request, scope)
             if request.method not in _BODILESS:
                 await _skip_body(request, receive)
             if self._bounds is None:
@@ -207,6 +210,23 @@ class HttpApp:
         if request.path.startswith(GUARDED_PREFIXES):
             response.headers += self._cors.headers(request.headers)
         return response
+
+    def _check_caller(self, request: Request, scope: Message) -> None:
+        """Raise an error unless the caller may ask; a browser that asks first, with OPTIONS, gets no data by it.
+
+        Keys are what protects, where there are any; without them, only this machine's programs and own page may ask.
+        """
+        refusal: OhlcacheError | None = scope.get("extensions", {}).get(REFUSAL)
+        if refusal is not None:
+            raise refusal
+        self._hosts.check(request.path, request.headers.get(b"host", b""))
+        if request.method == "OPTIONS" or not is_guarded(request.path):
+            return
+        self._keys.check(request.path, request.query, request.headers)
+        if not self._keys:
+            self._cors.check_site(request.headers)
+        elif request.method not in _BODILESS:
+            self._cors.check_origin(request.headers)
 
     async def _bounded(self, answering: Awaitable[Response], bounds: Bounds, scope: Message) -> Response:
         """Return what ``answering`` returns, if it comes in time and can be carried.
@@ -241,8 +261,6 @@ class HttpApp:
         handler = route.handler(request.method)
         if handler is None:
             raise MethodNotAllowed(request.method, route.methods)
-        if request.method not in _BODILESS:
-            self._cors.check_change(request.headers)
         return await handler(request)
 
     def _from_page(self, request: Request) -> Response:
@@ -319,8 +337,5 @@ async def _send(
         keep(response.replay)
     if response.status not in {204, 304}:
         headers.append((b"content-length", b"%d" % len(response.body)))
-    if response.status == BodyTooLarge.status:
-        # What is left of the body would be taken for the next request.
-        headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if empty else response.body})

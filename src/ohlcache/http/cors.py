@@ -1,4 +1,4 @@
-"""Pages of other origins: which may read answers, and that none may change anything unasked."""
+"""Pages of other origins: which may read answers, and that no other one reads or changes anything."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ EXPOSED = (
     b"Cache-Status, ETag, Retry-After, X-Cache-Age, X-Cache-Complete, X-Cache-Degraded, X-Cache-Key, X-Cache-Source, "
     b"X-Cache-Stale, X-Data-Synthetic, X-Data-Until, X-Request-Id"
 )
+_OWN_SITES = frozenset({b"same-origin", b"none"})
 REQUESTABLE = b"Authorization, Content-Type, If-None-Match, X-API-Key, X-Request-Id"
 
 
@@ -48,17 +49,32 @@ class Cors:
             (b"access-control-max-age", b"%d" % PREFLIGHT_LIFE_SECONDS),
         ]
 
-    def check_change(self, headers: Mapping[bytes, bytes]) -> None:
-        """Raise ForeignOrigin when the page of another site asks for a change.
+    def check_origin(self, headers: Mapping[bytes, bytes]) -> None:
+        """Raise ForeignOrigin when a page of another origin asks.
 
-        Browsers send such a request without asking first (a plain POST needs no preflight), and a server on loopback
-        has no keys that would stop it.
+        Browsers name the origin of a page in every request that is not a plain GET, and do not ask first where a plain
+        POST is enough.
         """
         origin = headers.get(b"origin")
-        if origin is None or self._allows(origin):
+        if origin is not None and not self._allows(origin) and not _is_own(origin, headers.get(b"host", b"")):
+            raise ForeignOrigin("A page of another site may neither read nor change anything here.")
+
+    def check_site(self, headers: Mapping[bytes, bytes]) -> None:
+        """Raise ForeignOrigin when a page of another site asks, also by an image, a script, a frame or a link.
+
+        Such a GET names no origin, but browsers send where it comes from: this origin, the user, or anywhere else.
+        """
+        if self._all or self._allows(headers.get(b"origin", b"")):
             return
-        if origin.partition(b"://")[2].lower() != headers.get(b"host", b"").lower():
-            raise ForeignOrigin("A page of another site may not change anything here.")
+        if headers.get(b"sec-fetch-site", b"none").lower() not in _OWN_SITES:
+            raise ForeignOrigin("A page of another site may neither read nor change anything here.")
+        self.check_origin(headers)
 
     def _allows(self, origin: bytes) -> bool:
         return self._all or origin.lower() in self._origins
+
+
+def _is_own(origin: bytes, host: bytes) -> bool:
+    """Whether ``origin`` is that of a page which came from ``host``; the origin of no page is ``null``."""
+    scheme, _, authority = origin.lower().partition(b"://")
+    return scheme in {b"http", b"https"} and authority == host.lower()

@@ -80,8 +80,24 @@ class HeadTooLarge(OhlcacheError):
     default_hint = "Send fewer or shorter headers."
 
 
+class InvalidHost(OhlcacheError):
+    """The head of a request leaves open which host it means."""
+
+    code = "invalid_host"
+    status = 400
+    default_hint = "Send one Host header, and the same host in the target where it has one."
+
+
+class ForeignHost(OhlcacheError):
+    """The request calls the server by a name that is not its own, as a page does whose name was pointed here."""
+
+    code = "foreign_host"
+    status = 403
+    default_hint = "Call it localhost or 127.0.0.1, or let the operator add the name to OHLCACHE_ALLOWED_HOSTS."
+
+
 class ForeignOrigin(OhlcacheError):
-    """A page of another site tried to change something; browsers must not do that on a visitor's behalf."""
+    """A page of another site asked for something; browsers do that on a visitor's behalf."""
 
     code = "foreign_origin"
     status = 403
@@ -119,6 +135,9 @@ def error_response(error: OhlcacheError, request_id: str, *, as_detail: bool = F
         response.headers.append((b"allow", shown.allowed.encode()))
     if isinstance(shown, Unauthorized):
         response.headers.append((b"www-authenticate", b"Bearer"))
+    if isinstance(shown, (BodyTooLarge, InvalidHost)):
+        # What is left of the body would be taken for the next request; a head with two meanings hides a second one.
+        response.headers.append((b"connection", b"close"))
     return response
 
 

@@ -1,4 +1,7 @@
-"""The head of a request must come whole, within a size and a time: uvicorn itself would gather and wait without end."""
+"""The head of a request must come whole, within a size and a time, and say which host it means.
+
+Uvicorn itself would gather and wait without end, and ignore the host.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ohlcache.http.errors import HeadTooLarge, error_response
+from ohlcache.http.hosts import REFUSAL, refusal_of
 
 if TYPE_CHECKING:
     import asyncio
@@ -61,8 +65,12 @@ class LimitedProtocol(HttpToolsProtocol):
         self._head_began = self.loop.time()
 
     def on_headers_complete(self) -> None:
-        """Note that the head is whole."""
+        """Note that the head is whole; the app answers what is wrong with it, in its turn."""
         self._in_head = False
+        refusal = refusal_of(self.url, self.headers, http_version=self.parser.get_http_version())
+        if refusal is not None:
+            offered = self.scope.get("extensions") or {}
+            self.scope["extensions"] = {**offered, REFUSAL: refusal}  # type: ignore[dict-item]
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
