@@ -32,6 +32,7 @@ SIGNS = {
     "forming": Sign("▒", "~", "yellow", "held, still forming"),
     "known-empty": Sign("○", "o", "cyan", "the vendor has none"),
     "unlisted": Sign("-", "-", "dim", "before the listing"),
+    "rejected": Sign("✗", "x", "red", "a row that cannot be true"),
     "missing": Sign("!", "!", "bold red", "due and missing"),
     "not-due": Sign("·", ".", "dim", "not due yet"),
 }
