@@ -20,6 +20,7 @@ from ohlcache.version import __version__
 
 if TYPE_CHECKING:
     from ohlcache.domain.answer import Certificate
+    from ohlcache.domain.baseline import Split
     from ohlcache.domain.errors import (
         BadVendorCredentials,
         ConfigurationError,
@@ -61,6 +62,7 @@ __all__ = [
     "Provenance",
     "QuotaExceeded",
     "SessionReport",
+    "Split",
     "StoreError",
     "StoreRefused",
     "SyncCache",
@@ -85,6 +87,7 @@ _HOMES = {
     "MissingExtra": "library.extras",
     "Provenance": "library.candle_table",
     "SessionReport": "service.reports",
+    "Split": "domain.baseline",
     "SyncCache": "library.sync_cache",
     "TickerInfo": "ports",
     "connect": "library.connecting",

@@ -202,6 +202,25 @@ def test_an_answer_is_as_old_as_its_ledger() -> None:
         assert ledger_at != own_at
 
 
+@pytest.mark.parametrize("adjustment", [Adjustment.NONE, Adjustment.SPLITS])
+def test_an_answer_is_no_fresher_than_the_close_before_it(adjustment: Adjustment) -> None:
+    """C1: when that expires, the answer may lack it; what lies before it expires unnoticed."""
+    now = instant_of("2024-06-08T01:00:00Z")
+    span, ended = Span(date(2024, 5, 20), date(2024, 5, 24)), SourceFacts("sample", now, synthetic=True)
+    friday = Span(date(2024, 5, 17), date(2024, 5, 17))
+    may = Span(date(2024, 5, 1), date(2024, 5, 3))
+    own = merge(
+        [
+            seen(Resolution.DAY, now - 7 * 86_400, may),
+            seen(Resolution.DAY, now - 86_400, friday),
+            seen(Resolution.DAY, now, Span(span.start, WHOLE.end)),
+        ]
+    )
+    answer = composed(span, own, now, Resolution.DAY, adjustment, facts=ended)
+    assert answer.baseline.previous_close == own.candles.close[3]
+    assert answer.fresh_until == now - 86_400 + LIFE
+
+
 def test_nothing_known_of_nothing_due() -> None:
     """G1: a span without sessions is complete, empty, and fresh until something can change."""
     now = instant_of("2024-06-05T01:00:00Z")
@@ -265,6 +284,20 @@ class TestHolesInTheLedger:
         assert len(answer.candles) == 7
         assert answer.certificate.complete
         assert not answer.stale
+
+    def test_a_hole_hides_the_close_before_it(self) -> None:
+        """A split on Monday, of which nothing is known, would lie between Friday's close and Monday's candles."""
+        hours, daily = seen(Resolution.HOUR, self.NOW), seen(Resolution.DAY, self.NOW)
+        friday = float(hours.candles.close[hours.candle_days() == date(2024, 5, 31).toordinal()][-1])
+
+        def close(adjustment: Adjustment, *gone: date) -> float | None:
+            ledger = without(daily, *gone)
+            answer = composed(self.WEEK, hours, self.NOW, Resolution.HOUR, adjustment, ledger=ledger, partial=True)
+            return answer.baseline.previous_close
+
+        assert close(Adjustment.SPLITS) == close(Adjustment.SPLITS, date(2024, 5, 31)) == friday
+        assert close(Adjustment.SPLITS, date(2024, 6, 3)) is None
+        assert close(Adjustment.NONE, date(2024, 6, 3)) == friday
 
     @pytest.mark.parametrize("gone", [date(2024, 6, 5), date(2024, 6, 7)])
     def test_older_candles_on_an_older_scale_are_stale(self, gone: date) -> None:

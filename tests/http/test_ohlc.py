@@ -24,6 +24,7 @@ FIELDS = [
     "ticker", "candles", "time_range", "start_date", "end_date", "count", "source", "cache_expires_at", "resolution",
     "resolution_fallback", "fallback_message", "adjustment", "expected", "known_empty", "forming", "complete",
     "missing", "calendar_version", "data_until", "synthetic", "stale",
+    "previous_close", "listed_on", "unadjusted_splits",
 ]  # fmt: skip
 
 
@@ -45,6 +46,22 @@ async def test_prices_are_exact_to_the_bit(world: Any) -> None:
     candles = (await cache.get(cache.parse("AAPL", range="1Y"))).answer.candles
     for name in ("open", "high", "low", "close", "volume"):
         assert [row[name] for row in reply.json["candles"]] == getattr(candles, name).tolist()
+
+
+async def test_what_changes_are_counted_from(world: Any) -> None:
+    """G12: the close before on the scale of the candles, and the splits that they are not adjusted for."""
+    span = "/api/v2/tickers/AAPL/ohlc?start_date=2020-08-31&end_date=2020-09-04"
+    wide = (
+        await world.driver.get("/api/v2/tickers/AAPL/ohlc?start_date=2020-08-28&end_date=2020-08-31&adjust=none")
+    ).json
+    friday = wide["candles"][0]["close"]
+    assert wide["unadjusted_splits"] == [{"date": "2020-08-31", "ratio": 4.0}]
+    raw = await world.driver.get(f"{span}&adjust=none&format=columns")
+    adjusted = await world.driver.get(f"{span}&adjust=splits&format=columns")
+    assert (raw.json["previous_close"], raw.json["unadjusted_splits"]) == (friday, wide["unadjusted_splits"])
+    assert (adjusted.json["previous_close"], adjusted.json["unadjusted_splits"]) == (friday / 4, [])
+    new = (await world.driver.get("/api/v2/tickers/NEWCO/ohlc?range=6M")).json
+    assert (new["previous_close"], new["listed_on"]) == (None, "2024-03-21")
 
 
 async def test_dates_are_days_or_utc_instants(world: Any) -> None:

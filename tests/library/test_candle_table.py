@@ -86,6 +86,21 @@ def test_certificate_and_provenance(daily: CandleTable, intraday: CandleTable) -
     assert "AAPL D 2014-06-02..2014-06-13: 10 candles, complete, adjusted: none, from sample" in repr(daily)
 
 
+def test_what_changes_are_counted_from(cache: SyncCache, daily: CandleTable, intraday: CandleTable) -> None:
+    """AAPL closed 2014 1.90 % below the day before and 37.72 % above 2013, worked out from the sample's rows."""
+    day, year = cache.get("AAPL", "1D"), cache.get("AAPL", "YTD")
+    assert day.previous_close == 112.52
+    assert year.previous_close == 561.02 / 7  # the split of 9 June 2014
+    assert round(day[-1].close / 112.52 * 100 - 100, 2) == -1.90
+    assert round(year[-1].close / year.previous_close * 100 - 100, 2) == 37.72
+    assert (day.unadjusted_splits, daily.unadjusted_splits) == ((), (ohlcache.Split(date(2014, 6, 9), 7.0),))
+    assert daily.previous_close == 633.0
+    assert intraday.previous_close == 119.0
+    assert cache.get("AAPL", "1W", adjust="none", resolution="60").unadjusted_splits is None
+    listed = cache.get("ZEN", "1Y")
+    assert (listed.previous_close, listed.listed_on, day.listed_on) == (None, date(2014, 5, 15), None)
+
+
 def test_a_notebook_shows_both_ends(cache: SyncCache, daily: CandleTable) -> None:
     """A notebook shows the description and the candles, of a long table the first and the last five."""
     assert daily._repr_html_().count("<tr>") == 1 + 10

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,6 +21,8 @@ from service.world import MARKET, World, check_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from ohlcache.domain.answer import Answer
 
 pytestmark = pytest.mark.asyncio
 
@@ -54,10 +57,14 @@ def parts_of(span: Span, where: set[int]) -> list[Span]:
     return [Span(start, end) for start, end in zip(starts, ends, strict=True)]
 
 
-async def asked(world: World, span: Span, resolution: str, adjust: str | None) -> Candles:
+async def answered(world: World, span: Span, resolution: str, adjust: str | None) -> Answer:
     served = await world.ask(start_date=span.start, end_date=span.end, resolution=resolution, adjust=adjust)
     assert served.answer.certificate.complete
-    return served.answer.candles
+    return served.answer
+
+
+async def asked(world: World, span: Span, resolution: str, adjust: str | None) -> Candles:
+    return (await answered(world, span, resolution, adjust)).candles
 
 
 async def reference(resolution: str, adjust: str | None, vendors: Sequence[FakeVendor] | None = None) -> Candles:
@@ -78,7 +85,10 @@ async def reference(resolution: str, adjust: str | None, vendors: Sequence[FakeV
 async def test_any_split_in_any_order_at_any_time(
     before: list[Step], where: set[int], resolution: str, adjust: str, random: object
 ) -> None:
-    """B11, D9, T2: parts put together are the whole to the bit, whatever was asked before, and the store is sound."""
+    """B11, D9, T2: parts put together are the whole to the bit, whatever was asked before, and the store is sound.
+
+    The close before a part is that of the part before, or, at the first session held, not known.
+    """
     world = World("2020-06-01T15:00:00Z")
     for step in before:
         world.clock.set(min(world.clock.now() + step.hours * 3600, LAST))
@@ -94,9 +104,12 @@ async def test_any_split_in_any_order_at_any_time(
     parts = parts_of(WHOLE, where)
     order = list(range(len(parts)))
     random.shuffle(order)  # type: ignore[attr-defined]
-    got = {index: await asked(world, parts[index], resolution, adjust) for index in order}
-    joined = Candles.concatenate(got[index] for index in range(len(parts)))
+    got = {index: await answered(world, parts[index], resolution, adjust) for index in order}
+    answers = [got[index] for index in range(len(parts))]
+    joined = Candles.concatenate(answer.candles for answer in answers)
     assert joined == await reference(resolution, adjust)
+    for before_it, answer in pairwise(answer for answer in answers if len(answer.candles)):
+        assert answer.baseline.previous_close in {None, float(before_it.candles.close[-1])}
     check_chunks(await world.chunks())
     await world.close()
 

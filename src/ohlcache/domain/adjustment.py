@@ -117,22 +117,44 @@ def adjust(candles: Candles, days: NDArray[np.int32], actions: Actions, adjustme
     changed = len(after)
     if not changed:
         return candles
-    split = _accumulated(actions.splits)[after]
+    split, kept = _factors(actions, after, adjustment)
     opened, high, low, close = prices = [
         candles.open.copy(),
         candles.high.copy(),
         candles.low.copy(),
         candles.close.copy(),
     ]
-    if adjustment is Adjustment.ALL:
-        kept = _accumulated(actions.closes / (actions.closes + actions.dividends))[after]
-        for column in prices:
-            column[:changed] *= kept
     for column in prices:
-        column[:changed] /= split
+        _scale(column[:changed], split, kept)
     volume = candles.volume.copy()
     volume[:changed] = np.where(split == 1.0, volume[:changed], np.rint(volume[:changed] * split))
     return Candles(candles.time, opened, high, low, close, volume)
+
+
+def adjusted_price(price: float, day: int, actions: Actions, adjustment: Adjustment) -> float:
+    """Return one price of the day with that ordinal as ``adjust`` gives it, to the bit, without its cost."""
+    after = actions.days.searchsorted(np.array([day], np.int32), "right")
+    if adjustment is Adjustment.NONE or after[0] == len(actions):
+        return price
+    one = np.array([price])
+    _scale(one, *_factors(actions, after, adjustment))
+    return float(one[0])
+
+
+def _factors(
+    actions: Actions, after: NDArray[np.intp], adjustment: Adjustment
+) -> tuple[NDArray[np.float64], NDArray[np.float64] | None]:
+    """Return what prices are divided by for splits and multiplied by for dividends, for the actions at ``after`` on."""
+    split = _accumulated(actions.splits)[after]
+    if adjustment is not Adjustment.ALL:
+        return split, None
+    return split, _accumulated(actions.closes / (actions.closes + actions.dividends))[after]
+
+
+def _scale(prices: NDArray[np.float64], split: NDArray[np.float64], kept: NDArray[np.float64] | None) -> None:
+    if kept is not None:
+        prices *= kept
+    prices /= split
 
 
 def _accumulated(factors: NDArray[np.float64]) -> NDArray[np.float64]:

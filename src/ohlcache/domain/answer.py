@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ohlcache.domain.adjustment import Actions
+from ohlcache.domain.baseline import UNKNOWN_BASELINE, Baseline
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,7 +49,8 @@ class Answer:
     """Candles with their provenance; everything in it is the same whichever tier it came from.
 
     ``days``: market-date ordinal of each candle; ``actions``: splits and dividends with ex-dates in the span (daily
-    answers only); ``raw``: the candles before they were adjusted, where the request wants them too;
+    answers only); ``raw``: the candles before they were adjusted, where the request wants them too; ``baseline``: what
+    changes are counted from;
     ``source``: the vendor whose series it is; ``resolution``: that of the
     candles (differs from the request's after a fallback); ``observed_at``: instant of the newest vendor word in it;
     ``fresh_until``: the next instant at which it could change; ``data_until``: the instant at which the source's data
@@ -71,6 +73,7 @@ class Answer:
     fallback: Fallback | None = None
     actions: Actions = field(default_factory=Actions.none)
     raw: Candles | None = None
+    baseline: Baseline = UNKNOWN_BASELINE
     representations: dict[str, bytes] = field(default_factory=dict, repr=False)
     """Encoded forms of this answer, kept beside it so that a hit serialises nothing."""
 

@@ -11,9 +11,10 @@ import numpy as np
 
 from ohlcache.domain.adjustment import Adjustment, adjust
 from ohlcache.domain.answer import Answer, Certificate
+from ohlcache.domain.baseline import baseline_of
 from ohlcache.domain.coverage import SessionState
 from ohlcache.domain.freshness import last_due_day, next_due_at
-from ohlcache.domain.plan import Need, due_sessions
+from ohlcache.domain.plan import Need, due_sessions, with_previous
 from ohlcache.domain.request import CUSTOM
 from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.series import Series
@@ -68,9 +69,11 @@ def compose(
         current = current[~current.forming | current.valid(now, final_life_seconds)]
     forming = int(part.coverage.counts[part.coverage.forming].sum())
     certificate = _certify(need, current, len(candles), forming, calendar, as_of)
-    used = [part.coverage] if adjustment is Adjustment.NONE else [own.coverage]
-    if adjustment is not Adjustment.NONE and ledger is not own:
-        used.append(ledger.coverage)
+    since = with_previous(request.span, calendar).start.toordinal()
+    if adjustment is Adjustment.NONE:
+        used = [_rows(own.coverage, since, last)]
+    else:
+        used = [_rows(each.coverage, since, None) for each in ((own,) if ledger is own else (own, ledger))]
     observed = [int(coverage.observed_at.max()) for coverage in used if len(coverage)]
     if stale:
         fresh_until = now + STALE_LIFE_SECONDS
@@ -92,7 +95,14 @@ def compose(
         stale=stale,
         actions=part.actions,
         raw=part.candles if request.raw_too else None,
+        baseline=baseline_of(request, adjustment, part, own, ledger, calendar=calendar, as_of=as_of),
     )
+
+
+def _rows(coverage: Coverage, first: int, last: int | None) -> Coverage:
+    """Return what is known of the sessions from ``first`` on, through ``last`` where there is one."""
+    low = int(coverage.days.searchsorted(np.int32(first)))
+    return coverage[low : None if last is None else int(coverage.days.searchsorted(np.int32(last), "right"))]
 
 
 def _on_one_scale(part: Holding, ledger: Coverage, calendar: SessionTable, as_of: float) -> tuple[Holding, bool]:

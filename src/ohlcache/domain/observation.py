@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -128,6 +128,25 @@ def observe(
         sessions.days.astype(np.int32), states, np.full(len(sessions), int(observed_at), np.int64), counts
     )
     return Holding(coverage, candles, answer.actions[np.isin(answer.actions.days, sessions.days)])
+
+
+def without_bare_look_back(
+    answer: VendorAnswer, span: Span, look_back: Span, resolution: Resolution, calendar: SessionTable
+) -> Span:
+    """Return ``span`` without the sessions of ``look_back`` before the first candle: they stay unknown.
+
+    They only came along. That there is nothing in them, as before a listing, would have to be confirmed by a call of
+    its own, unless the answer says so.
+    """
+    if answer.listing is not None or span.start not in look_back:
+        return span
+    sessions = calendar.between(span)
+    located = sessions.locate(answer.candles.time, resolution)
+    traded = sessions.days[located[located >= 0]]
+    if not len(traded):
+        return span
+    start = min(date.fromordinal(int(traded[0])), look_back.end + timedelta(days=1))
+    return Span(max(span.start, start), span.end)
 
 
 def _begun(sessions: Sessions, as_of: float) -> Sessions:

@@ -4,7 +4,8 @@ A *need* is one series over one span. A request needs its own series; if it is a
 of its ticker from its first day through the newest due session, because that is the ledger of splits and dividends.
 
 A vendor call costs the same however long its span, and quotas count calls, so a miss reaches back: daily at least a
-year before the end of the request and forward through the newest due session; intraday as far as one slice allows.
+year before the end of the request and forward through the newest due session; intraday as far as one slice allows. So
+the close before the request's first session comes along for nothing. It is never missing: no call is made for it alone.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from ohlcache.domain.sessions import Sessions, SessionTable
 
 DAILY_REACH_YEARS = 1
+PREVIOUS_SESSIONS_MAX = 5
+"""How many sessions before a span are read for the close before it; more than one, as the last may have been halted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,20 @@ def due_sessions(need: Need, calendar: SessionTable, as_of: float) -> Sessions:
     sessions = calendar.between(need.span)
     newest = last_due_day(need.series.resolution, calendar, as_of)
     return sessions[: int(sessions.days.searchsorted(np.int32(newest.toordinal() if newest else 0), "right"))]
+
+
+def with_previous(span: Span, calendar: SessionTable) -> Span:
+    """Return ``span`` and the sessions before it among which the close before it is looked for."""
+    before = calendar.before(span.start, PREVIOUS_SESSIONS_MAX)
+    return Span(date.fromordinal(int(before[0])), span.end) if len(before) else span
+
+
+def look_back(need: Need, calendar: SessionTable) -> Span | None:
+    """Return the days before a need of days among which the close before it is looked for; None before the calendar."""
+    wide = with_previous(need.span, calendar)
+    if not need.series.resolution.is_daily or wide.start == need.span.start:
+        return None
+    return Span(wide.start, need.span.start - timedelta(days=1))
 
 
 def missing_days(sessions: Sessions, coverage: Coverage) -> NDArray[np.int32]:
@@ -98,6 +115,7 @@ def reach_of(need: Need, calendar: SessionTable, as_of: float, limit: SliceLimit
         newest = last_due_day(need.series.resolution, calendar, as_of) or last
         asked_to = need.asked_to or last
         first, last = min(first, years_before(asked_to, DAILY_REACH_YEARS)), max(last, newest)
+        first = with_previous(Span(first, last), calendar).start
     else:
         starts = []
         if limit.candles_max is not None:

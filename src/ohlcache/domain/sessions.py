@@ -118,6 +118,11 @@ class SessionTable:
         index = self._count_through(day) - count
         return date.fromordinal(int(self.days[max(index, 0)]))
 
+    def before(self, day: date, count: int) -> Int32s:
+        """Return the day ordinals of the last ``count`` sessions before ``day``, ascending; fewer where it begins."""
+        end = self._count_before(day)
+        return self.days[max(0, end - count) : end]
+
     def last_on_or_before(self, day: date) -> date | None:
         """Return the last session's market date on or before ``day``, or None where the table begins later."""
         index = self._count_through(day) - 1

@@ -52,6 +52,13 @@ class CandleColumns(msgspec.Struct, frozen=True):
     volume: list[int]
 
 
+class SplitRow(msgspec.Struct, frozen=True):
+    """A split: its ex-date, and the new shares per old one."""
+
+    date: str
+    ratio: float
+
+
 class Document(msgspec.Struct, frozen=True):
     """The JSON of an answer; the order of the fields is the order on the wire."""
 
@@ -76,6 +83,9 @@ class Document(msgspec.Struct, frozen=True):
     data_until: str | None
     synthetic: bool
     stale: bool
+    previous_close: float | None
+    listed_on: str | None
+    unadjusted_splits: tuple[SplitRow, ...] | None
 
 
 def encode_answer(answer: Answer, form: Format) -> bytes:
@@ -120,7 +130,8 @@ def _letters(texts: NDArray[np.str_]) -> NDArray[np.uint32]:
 
 
 def _document(answer: Answer, candles: list[CandleRow] | CandleColumns) -> Document:
-    request, certificate = answer.request, answer.certificate
+    request, certificate, baseline = answer.request, answer.certificate, answer.baseline
+    splits = baseline.unadjusted_splits
     return Document(
         ticker=request.ticker,
         candles=candles,
@@ -143,6 +154,9 @@ def _document(answer: Answer, candles: list[CandleRow] | CandleColumns) -> Docum
         data_until=instant_text(answer.data_until),
         synthetic=answer.synthetic,
         stale=answer.stale,
+        previous_close=baseline.previous_close,
+        listed_on=None if baseline.listed_on is None else baseline.listed_on.isoformat(),
+        unadjusted_splits=None if splits is None else tuple(SplitRow(s.day.isoformat(), s.ratio) for s in splits),
     )
 
 

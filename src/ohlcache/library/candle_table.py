@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ohlcache.domain.answer import Answer, Certificate, Served
+    from ohlcache.domain.baseline import Split
 
 NOTEBOOK_ROWS = 5
 """How many candles a notebook shows from either end."""
@@ -124,6 +125,31 @@ class CandleTable:
             data_until=None if answer.data_until is None else dt.datetime.fromtimestamp(answer.data_until, dt.UTC),
             fallback=None if answer.fallback is None else answer.fallback.message,
         )
+
+    # --- what changes are counted from ---------------------------------------------------------------------------
+
+    @property
+    def previous_close(self) -> float | None:
+        """The close before the first day asked for: of the last session with candles, adjusted as these are.
+
+        Intraday it is the close of that session's last bar. None where it is not known (before the first session that
+        is held, for no vendor call is made for it alone), where the ticker was not listed yet, and of an empty table.
+        """
+        return self._answer.baseline.previous_close
+
+    @property
+    def listed_on(self) -> dt.date | None:
+        """The first candle's market date, where the ticker is known not to have been listed the session before."""
+        return self._answer.baseline.listed_on
+
+    @property
+    def unadjusted_splits(self) -> tuple[Split, ...] | None:
+        """Splits that the prices are not adjusted for, from ``previous_close`` through the last candle, oldest first.
+
+        A change across one is no return. None where it is not known whether there are any: with ``adjust="none"`` at
+        intraday resolutions, and while the last session's daily row is not out.
+        """
+        return self._answer.baseline.unadjusted_splits
 
     # --- columns -------------------------------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ from ohlcache.domain.chunks import Chunk, cut, fold
 from ohlcache.domain.coverage import Holding, merge
 from ohlcache.domain.errors import OhlcacheError, StoreError
 from ohlcache.domain.freshness import CLOCK_SKEW_SECONDS_MAX, last_final_day
-from ohlcache.domain.plan import Need, plan, reach_of
+from ohlcache.domain.plan import Need, look_back, plan, reach_of, with_previous
 from ohlcache.domain.rebasing import rebased
 from ohlcache.domain.renewal import Renewal
 from ohlcache.domain.span import Span
@@ -110,7 +110,7 @@ class Coverer:
     async def cover(self, need: Need, vendor: CandleVendor, lock_key: str) -> Covered:
         """Return the need covered; raises what the vendor raises when something missing cannot be had."""
         limit = vendor.traits.limits[need.series.resolution]
-        known = (await self._read(need, need.span)).valid
+        known = (await self._read(need, with_previous(need.span, self.calendar))).valid
         calls, believed = 0, True
         for waits_left in reversed(range(REPLANS_MAX)):
             as_of = market_now(vendor, self.clock.now())
@@ -133,7 +133,7 @@ class Coverer:
 
     async def held(self, need: Need, *, expired: bool = False) -> Holding:
         """Return what the store holds of the need, what has expired included where ``expired``."""
-        found = await self._read(need, need.span)
+        found = await self._read(need, with_previous(need.span, self.calendar))
         if not expired:
             return found.valid
         return merge([chunk.holding for chunk in found.chunks], counts=self._known(need))
@@ -216,7 +216,8 @@ class Coverer:
         fetched = Fetched(Holding.empty(), Holding.empty(), 0)
         if spans:
             listed_before = bool(len(traded)) and int(traded[0]) < min(spans).start.toordinal()
-            fetched = await self._fetcher.fetch(vendor, need.series, spans, Before(listed_before, empty_before, traded))
+            before = Before(listed_before, empty_before, traded, look_back(need, self.calendar))
+            fetched = await self._fetcher.fetch(vendor, need.series, spans, before)
         self._rejections.add(need.series, fetched.rejected)
         new, kept = merge([fetched.holding, unlisted]), merge([fetched.kept, unlisted])
         if self._epochs.get(need.series.ticker, 0) == epoch:

@@ -28,6 +28,7 @@ from ohlcache.domain.observation import (
     observe,
     placed,
     possible,
+    without_bare_look_back,
 )
 from ohlcache.domain.span import Span
 
@@ -67,12 +68,14 @@ class Before:
     """What is known of a series before it is asked for.
 
     ``listed``: candles older than the oldest span exist; ``empty``: days that the vendor has called empty already and
-    that are asked for again; ``traded``: days that are final and have candles, ascending.
+    that are asked for again; ``traded``: days that are final and have candles, ascending; ``look_back``: days
+    before the first one that was asked for, which come along for the close before it.
     """
 
     listed: bool
     empty: NDArray[np.int32]
     traded: NDArray[np.int32]
+    look_back: Span | None = None
 
 
 class Fetcher:
@@ -145,6 +148,10 @@ class _Fetch:
                 answer = await self._ask(span)
             except TickerNotFound as exc:
                 return _Heard(span, VendorAnswer(Candles.empty()), asked_at, bare=True, unknown=exc)
+            if self._before.look_back is not None:
+                span = without_bare_look_back(
+                    answer, span, self._before.look_back, self._series.resolution, self._calendar
+                )
             return self._heard(span, answer, asked_at)
 
     async def judged(self, words: Sequence[_Heard | OhlcacheError]) -> list[Fetched | BaseException]:
