@@ -24,7 +24,7 @@ from ohlcache.adapters.stores.sqlite_schema import (
     open_to_read,
     transaction,
 )
-from ohlcache.adapters.stores.sqlite_threads import ConnectionThread
+from ohlcache.adapters.stores.sqlite_threads import ConnectionThread, is_busy
 from ohlcache.domain.chunks import ChunkName, cell_start
 from ohlcache.domain.market_time import DAY_SECONDS
 from ohlcache.domain.resolution import Resolution
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from ohlcache.adapters.stores.sqlite_deadline import Deadline
     from ohlcache.domain.chunks import Chunk
     from ohlcache.domain.series import Series
     from ohlcache.domain.span import Span
@@ -303,18 +304,19 @@ class SqliteStore:
 
     # --- within ------------------------------------------------------------------------------------------------
 
-    def _connect_to_write(self) -> sqlite3.Connection:
+    def _connect_to_write(self, deadline: Deadline) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        refuse_unless_ours(self._path, application_id=APPLICATION_ID, version=SCHEMA_VERSION)
-        refuse_damaged(self._path)
-        return open_database(self._path)
+        refuse_unless_ours(self._path, deadline, application_id=APPLICATION_ID, version=SCHEMA_VERSION)
+        refuse_damaged(self._path, deadline)
+        return open_database(self._path, deadline=deadline)
 
-    def _connect_to_read(self) -> sqlite3.Connection:
-        refuse_unless_ours(self._path, application_id=APPLICATION_ID, version=SCHEMA_VERSION)
+    def _connect_to_read(self, deadline: Deadline) -> sqlite3.Connection:
+        refuse_unless_ours(self._path, deadline, application_id=APPLICATION_ID, version=SCHEMA_VERSION)
         try:
-            connection = open_database(self._path)
-        except sqlite3.OperationalError:
-            passing = open_to_read(self._path)
+            connection = open_database(self._path, deadline=deadline)
+        except sqlite3.OperationalError as exc:
+            # What is read past the lock of a process that writes could be half of its write.
+            passing = None if is_busy(exc) else open_to_read(self._path, deadline)
             if passing is None:
                 raise
             return passing

@@ -20,19 +20,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from ohlcache.adapters.stores.sqlite_deadline import Deadline
+
 CHECKED_BYTES_MAX = 16 * 1024 * 1024
 """Up to this size a file is checked whole when it is opened; of larger ones, what is read is checked."""
 
 DATABASE_BYTES_MIN = 512
 """The smallest page there is. SQLite takes a shorter file for an empty one, and would write over it."""
 
-BUSY_SECONDS_MAX = 30.0
-"""How long anything waits for the writes of other processes. Each takes a millisecond: in health, never so long."""
-
 _ELSEWHERE = "Move it aside, or set OHLCACHE_DATA_DIR to another folder."
 
 
-def refuse_unless_ours(path: Path, *, application_id: int, version: int) -> None:
+def refuse_unless_ours(path: Path, deadline: Deadline, *, application_id: int, version: int) -> None:
     """Raise StoreRefused unless ``path`` is absent, empty, or a database of ours in a layout that is known."""
     logged = _size(_beside(path, "-wal")) > 0
     size = _size(path)
@@ -43,7 +42,7 @@ def refuse_unless_ours(path: Path, *, application_id: int, version: int) -> None
     if size < DATABASE_BYTES_MIN:
         raise _no_database(path)
     try:
-        found_application, found_version = _marks(path)
+        found_application, found_version = _marks(path, deadline)
     except sqlite3.DatabaseError as exc:
         if isinstance(exc, sqlite3.OperationalError):
             raise
@@ -51,19 +50,19 @@ def refuse_unless_ours(path: Path, *, application_id: int, version: int) -> None
     if found_application != application_id:
         raise foreign(path)
     if logged and not _half_made(path):
-        with _reading(path, "mode=ro") as connection:
+        with _reading(path, "mode=ro", deadline) as connection:
             found_version = int(connection.execute("PRAGMA user_version").fetchone()[0])
     if found_version > version:
         raise newer(path, found_version, version)
 
 
-def refuse_damaged(path: Path) -> None:
+def refuse_damaged(path: Path, deadline: Deadline) -> None:
     """Raise StoreRefused when the database at ``path``, which is ours, is not sound."""
     if not _size(path) or _half_made(path):
         return
     if not _in_use(path):
         try:
-            with _reading(path, "immutable=1") as connection:
+            with _reading(path, "immutable=1", deadline) as connection:
                 _quick_check(connection, path)
         except StoreRefused:
             if not _in_use(path):
@@ -71,7 +70,7 @@ def refuse_damaged(path: Path) -> None:
         else:
             return
     # Others may be writing just now, or died with something in the log: the last word is had under SQLite's locks.
-    with _reading(path, "mode=ro") as connection:
+    with _reading(path, "mode=ro", deadline) as connection:
         _quick_check(connection, path)
 
 
@@ -101,9 +100,9 @@ def damaged(path: Path, detail: object) -> StoreRefused:
     )
 
 
-def _marks(path: Path) -> tuple[int, int]:
+def _marks(path: Path, deadline: Deadline) -> tuple[int, int]:
     """Return application_id and user_version as the main file has them, leaving no trace."""
-    with closing(_read_only(path, "immutable=1")) as connection:
+    with closing(_read_only(path, "immutable=1", deadline)) as connection:
         connection.execute("PRAGMA writable_schema = ON")  # or a file that is too short would not tell its marks
         application, version = (
             int(connection.execute(f"PRAGMA {mark}").fetchone()[0]) for mark in ("application_id", "user_version")
@@ -122,10 +121,10 @@ def _in_use(path: Path) -> bool:
 
 
 @contextmanager
-def _reading(path: Path, how: str) -> Iterator[sqlite3.Connection]:
+def _reading(path: Path, how: str, deadline: Deadline) -> Iterator[sqlite3.Connection]:
     """Open ``path`` to be read only; what turns out to be damaged is refused."""
     try:
-        with closing(_read_only(path, how)) as connection:
+        with closing(_read_only(path, how, deadline)) as connection:
             yield connection
     except sqlite3.DatabaseError as exc:
         if isinstance(exc, sqlite3.OperationalError):
@@ -142,8 +141,8 @@ def _quick_check(connection: sqlite3.Connection, path: Path) -> None:
         raise sqlite3.DatabaseError(found.splitlines()[-1])
 
 
-def _read_only(path: Path, how: str) -> sqlite3.Connection:
-    return sqlite3.connect(f"file:{quote(str(path.absolute()))}?{how}", uri=True, timeout=BUSY_SECONDS_MAX)
+def _read_only(path: Path, how: str, deadline: Deadline) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(str(path.absolute()))}?{how}", uri=True, timeout=deadline.seconds_left)
 
 
 def _beside(path: Path, ending: str) -> Path:

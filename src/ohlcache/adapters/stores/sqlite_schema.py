@@ -20,7 +20,8 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from ohlcache.adapters.stores.sqlite_refusals import BUSY_SECONDS_MAX, foreign, newer
+from ohlcache.adapters.stores.sqlite_deadline import Deadline
+from ohlcache.adapters.stores.sqlite_refusals import foreign, newer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -105,14 +106,18 @@ STEPS: tuple[tuple[str, ...], ...] = (
 SCHEMA_VERSION = len(STEPS)
 
 
-def open_database(path: Path, *, steps: Sequence[Sequence[str]] = STEPS) -> sqlite3.Connection:
+def open_database(
+    path: Path, *, deadline: Deadline | None = None, steps: Sequence[Sequence[str]] = STEPS
+) -> sqlite3.Connection:
     """Return a connection to the database at ``path``, made or brought to the newest layout if need be.
 
+    Whatever others hold at the moment is waited for until ``deadline``, by default one of its own.
     Transactions are opened by hand. ``synchronous=NORMAL``: in WAL mode a committed write survives the death of the
     process at any instant; a power loss may take the last commits, never the file. What it takes is fetched anew.
     """
+    deadline = deadline if deadline is not None else Deadline()
     # Whoever has it in a thread of its own closes it from another when that thread has ended.
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS_MAX, isolation_level=None, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=deadline.seconds_left, isolation_level=None, check_same_thread=False)
     try:
         for pragma in (
             f"page_size = {PAGE_BYTES}",
@@ -122,7 +127,7 @@ def open_database(path: Path, *, steps: Sequence[Sequence[str]] = STEPS) -> sqli
             "trusted_schema = OFF",
         ):
             connection.execute(f"PRAGMA {pragma}")
-        _prepare(connection, path, steps)
+        _prepare(connection, path, steps, deadline)
     except BaseException:
         connection.close()
         raise
@@ -133,7 +138,7 @@ class PassingConnection(sqlite3.Connection):
     """A connection that is good for one use: it may not see what others write once they can write again."""
 
 
-def open_to_read(path: Path) -> PassingConnection | None:
+def open_to_read(path: Path, deadline: Deadline) -> PassingConnection | None:
     """Return a connection to a database that nobody can write to at the moment; None where it cannot be read either.
 
     With its folder read-only or its disk full, SQLite cannot make the files that stand beside a database in use. They
@@ -146,7 +151,7 @@ def open_to_read(path: Path) -> PassingConnection | None:
             connection = sqlite3.connect(
                 f"file:{quote(str(path.absolute()))}?{how}",
                 uri=True,
-                timeout=BUSY_SECONDS_MAX,
+                timeout=deadline.seconds_left,
                 isolation_level=None,
                 check_same_thread=False,
                 factory=PassingConnection,
@@ -164,12 +169,13 @@ def open_to_read(path: Path) -> PassingConnection | None:
     return None
 
 
-def _prepare(connection: sqlite3.Connection, path: Path, steps: Sequence[Sequence[str]]) -> None:
+def _prepare(connection: sqlite3.Connection, path: Path, steps: Sequence[Sequence[str]], deadline: Deadline) -> None:
     """Bring the database to the newest layout, from nothing or from any earlier one; StoreRefused when it is newer.
 
     Any number of processes may do this at once: the first does the work, the others find it done.
     """
     if _version(connection) != len(steps):
+        wait_until(connection, deadline)
         with transaction(connection):
             version = _version(connection)
             if version > len(steps):
@@ -182,7 +188,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, steps: Sequence[Sequenc
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {len(steps)}")
     # Only now, so that the first page of the file has our mark before there is anything beside the file.
-    _write_ahead(connection)
+    _write_ahead(connection, deadline)
 
 
 @contextmanager
@@ -202,9 +208,15 @@ def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _write_ahead(connection: sqlite3.Connection) -> None:
+def wait_until(connection: sqlite3.Connection, deadline: Deadline) -> None:
+    """Let what ``connection`` does next wait for the locks of others until ``deadline``, and no longer."""
+    connection.execute(f"PRAGMA busy_timeout = {int(deadline.seconds_left * 1000)}")
+
+
+def _write_ahead(connection: sqlite3.Connection, deadline: Deadline) -> None:
     """Switch to WAL. The switch itself does not wait for other processes that just do the same, so we do."""
-    for _ in range(int(BUSY_SECONDS_MAX / _RETRY_SECONDS)):
+    while deadline.seconds_left:
+        wait_until(connection, deadline)
         with suppress(sqlite3.OperationalError):
             connection.execute("PRAGMA journal_mode = WAL")
             return

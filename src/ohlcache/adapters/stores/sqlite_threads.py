@@ -1,8 +1,10 @@
 """A SQLite connection that lives in a thread of its own: nothing that it does can block the event loop.
 
 Work given to the thread is done to its end, in order, whatever happens to the task that waits for it: a cancelled
-caller neither loses a write nor leaves a transaction open. Work that fails in a way the connection may not survive
-closes it; the next work opens a new one, so a database that is mended is used again without a restart.
+caller neither loses a write nor leaves a transaction open. What another process holds is waited for, but each work has
+one deadline, from the moment it is given: ten that queue for a locked file are refused together, not one after the
+other. Work that fails in a way the connection may not survive closes it; the next work opens a new one, so a database
+that is repaired is used again without a restart.
 """
 
 from __future__ import annotations
@@ -13,8 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
+from ohlcache.adapters.stores.sqlite_deadline import Deadline
 from ohlcache.adapters.stores.sqlite_refusals import damaged
-from ohlcache.adapters.stores.sqlite_schema import PassingConnection
+from ohlcache.adapters.stores.sqlite_schema import PassingConnection, wait_until
 from ohlcache.domain.errors import StoreError
 
 if TYPE_CHECKING:
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _FREE_SPACE = "Free some space on its disk, or set OHLCACHE_DATA_DIR to a folder with room."
+_FIND_HOLDER = "Find the process that keeps it locked, and end it."
 _CHECK_FOLDER = "Check that the folder exists and can be written to, or set OHLCACHE_DATA_DIR to another one."
 # SQLITE_ERROR: a statement does not fit the tables, so the tables are not those of the layout they claim.
 _DAMAGE_CODES = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
@@ -37,8 +41,8 @@ _WHAT_AND_WHAT_NEXT = {
     sqlite3.SQLITE_PERM: ("access was denied", _CHECK_FOLDER),
     sqlite3.SQLITE_CANTOPEN: ("it cannot be opened", _CHECK_FOLDER),
     sqlite3.SQLITE_IOERR: ("its disk reports an error", "Check the disk; what was not stored is fetched again."),
-    sqlite3.SQLITE_BUSY: ("another process holds it", "Find the process that keeps it locked, and end it."),
-    sqlite3.SQLITE_LOCKED: ("another process holds it", "Find the process that keeps it locked, and end it."),
+    sqlite3.SQLITE_BUSY: ("another process holds it", _FIND_HOLDER),
+    sqlite3.SQLITE_LOCKED: ("another process holds it", _FIND_HOLDER),
     sqlite3.SQLITE_NOMEM: ("there is not enough memory", "Give the process more memory."),
 }
 
@@ -46,19 +50,23 @@ _WHAT_AND_WHAT_NEXT = {
 class ConnectionThread:
     """One thread, one connection, opened when first needed by ``open_connection`` in that thread."""
 
-    def __init__(self, path: Path, open_connection: Callable[[], sqlite3.Connection], *, name: str) -> None:
+    def __init__(self, path: Path, open_connection: Callable[[Deadline], sqlite3.Connection], *, name: str) -> None:
         self._path = path
         self._open = open_connection
         self._executor = ThreadPoolExecutor(1, thread_name_prefix=name)
         self._connection: sqlite3.Connection | None = None
         self._closed = False
+        self._locked = False
         self.pending = 0
 
     async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Return what ``work`` makes of the connection. Any failure of SQLite or the disk is raised as StoreError."""
+        """Return what ``work`` makes of the connection. Any failure of SQLite or the disk is raised as StoreError.
+
+        So is a wait of ``BUSY_SECONDS_MAX`` for what another process has locked, the wait behind others included.
+        """
         if self._closed:
             raise StoreError("The store has been closed.", hint="Open it again.")
-        future = self._executor.submit(self._do, work)
+        future = self._executor.submit(self._do, work, Deadline())
         self.pending += 1
         try:
             return await asyncio.shield(asyncio.wrap_future(future))
@@ -78,13 +86,21 @@ class ConnectionThread:
             await asyncio.shield(asyncio.wrap_future(closing))
             self._executor.shutdown(wait=False)
 
-    def _do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def _do(self, work: Callable[[sqlite3.Connection], T], deadline: Deadline) -> T:
+        if not deadline.seconds_left:
+            # Who has waited behind work that found the file locked has waited for the lock; behind other work, not yet.
+            if self._locked:
+                raise StoreError(f"{self._path} cannot be used: another process holds it.", hint=_FIND_HOLDER)
+            deadline = Deadline()
+        self._locked = False
         try:
             if self._connection is None:
-                self._connection = self._open()
+                self._connection = self._open(deadline)
+            wait_until(self._connection, deadline)
             return work(self._connection)
         except sqlite3.Error as exc:
-            if _code(exc) != sqlite3.SQLITE_BUSY:
+            self._locked = is_busy(exc)
+            if not self._locked:
                 self._drop_connection()
             raise translated(exc, self._path) from exc
         except OSError as exc:
@@ -108,6 +124,11 @@ def translated(error: sqlite3.Error, path: Path) -> StoreError:
         return damaged(path, error)
     what, hint = _WHAT_AND_WHAT_NEXT.get(code, (str(error), _CHECK_FOLDER))
     return StoreError(f"{path} cannot be used: {what}.", hint=hint)
+
+
+def is_busy(error: sqlite3.Error) -> bool:
+    """Whether another process holds what was needed, so that the same may work later, on the same connection."""
+    return _code(error) == sqlite3.SQLITE_BUSY
 
 
 def _code(error: sqlite3.Error) -> int:
