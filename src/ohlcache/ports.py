@@ -35,6 +35,9 @@ class Clock(Protocol):
 
 # --- the store ---------------------------------------------------------------------------------------------------
 
+STORE_SECONDS_MAX = 2.0
+"""How long a request waits for one operation of the store; after that it goes on without the store."""
+
 
 class CandleStore(Protocol):
     """The durable tier: chunks in, chunks out. Any failure is raised as StoreError."""

@@ -11,7 +11,7 @@ import pytest
 
 from ohlcache.domain import errors
 from ohlcache.ports import Metric
-from ohlcache.service.covering import LEASE_LIFE_SECONDS, WAIT_SECONDS, WAIT_TRIES
+from ohlcache.service.lease_wait import LEASE_LIFE_SECONDS, WAIT_SECONDS, WAIT_TRIES
 from ohlcache.settings import Settings
 
 ROOT = Path(__file__).parents[2]

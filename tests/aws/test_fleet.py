@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contracts.dynamodb_engines import CREDENTIALS, ENVIRONMENT
-from ohlcache.service.covering import WAIT_SECONDS, WAIT_TRIES
+from ohlcache.service.lease_wait import WAIT_SECONDS, WAIT_TRIES
 from ohlcache.testing import FakeVendors, Fault, Market
 from ohlcache.testing.market import DEFAULT_STOCKS, Stock
 

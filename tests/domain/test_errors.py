@@ -19,6 +19,7 @@ TREE = {
     errors.NotEntitled: ("not_entitled", 403),
     errors.BadVendorCredentials: ("vendor_credentials", 503),
     errors.StoreError: ("store_error", 503),
+    errors.NotCleared: ("store_error", 503),
     errors.StoreRefused: ("store_refused", 503),
     errors.ConfigurationError: ("configuration_error", 500),
 }

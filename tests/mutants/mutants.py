@@ -158,15 +158,15 @@ MUTANTS = (
     ),
     Mutant(
         "failures are not shared with those who wait",
-        "service/covering.py",
+        "service/lease_wait.py",
         "raise failure_of(seen.failure)",
         "return None",
     ),
     Mutant(
         "a lease is never given back",
         "service/covering.py",
-        "            if lease is not None:\n                await self.store.release(",
-        "            if lease is not None and failure is not None:\n                await self.store.release(",
+        "            if lease is not None:\n                await visit.release(",
+        "            if lease is not None and failure is not None:\n                await visit.release(",
     ),
     Mutant(
         "what was fetched is not written",
@@ -176,27 +176,27 @@ MUTANTS = (
     ),
     Mutant(
         "a holder is displaced at once",
-        "service/covering.py",
+        "service/lease_wait.py",
         "WAIT_TRIES = 15",
         "WAIT_TRIES = 2",
     ),
     Mutant(
         "a holder is waited for beyond every budget",
-        "service/covering.py",
+        "service/lease_wait.py",
         "WAIT_SECONDS = 0.2",
         "WAIT_SECONDS = 8.0",
     ),
     Mutant(
         "those who wait go on without a lease",
-        "service/covering.py",
+        "service/lease_wait.py",
         "WAIT_ROUNDS = 2",
         "WAIT_ROUNDS = 0",
     ),
     Mutant(
-        "a hiccup of the store ends the waiting",
-        "service/covering.py",
-        "                if isinstance(got, Lease):\n                    return got",
-        "                if got is None or isinstance(got, Lease):\n                    return got",
+        "a store that failed a request is asked again",
+        "service/guarded_store.py",
+        "        if self.ended:\n            return None",
+        "        if self.ended and operation is Operation.READ:\n            return None",
     ),
     Mutant(
         "fetches of one process are not joined",
@@ -270,7 +270,7 @@ MUTANTS = (
     Mutant(
         "a failing store fails the request",
         "service/guarded_store.py",
-        "hint=exc.hint\n            )\n            return None",
-        "hint=exc.hint\n            )\n            raise",
+        "            self.ended = True\n            return None",
+        "            self.ended = True\n            raise",
     ),
 )

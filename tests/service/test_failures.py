@@ -108,8 +108,7 @@ async def test_the_breaker_opens_at_three_and_skips_the_store(cache: Callable[..
     """D10, E7, F1: after three failures in a row the store is not asked for sixty seconds; it is counted and logged."""
     world = cache()
     store, telemetry = world.first.store, world.first.telemetry
-    store.failing = EVERYTHING
-    await world.ask("AAPL", range="1M")
+    await open_breaker(world)
     assert world.first.breaker.state.state == "open"
     assert telemetry.total(Metric.CIRCUIT_BREAKER_OPEN, breaker="memory_cache") == 1
     asked = store.asked.total()
@@ -118,14 +117,20 @@ async def test_the_breaker_opens_at_three_and_skips_the_store(cache: Callable[..
     for ticker in ("IBM", "MSFT", "F"):
         assert (await world.ask(ticker, range="1M")).degraded
     assert store.asked.total() == asked
-    assert world.calls == 4
+    assert world.calls == 6
     assert "circuit breaker open" in telemetry.events(Level.ERROR)
+
+
+async def open_breaker(world: World, failing: frozenset[str] = EVERYTHING) -> None:
+    """Let the store fail until the breaker opens: each request finds that out once."""
+    world.first.store.failing = failing
+    for name in ("1W", "1M", "3M"):
+        await world.ask("AAPL", range=name, adjust="none")
 
 
 async def half_open(world: World) -> None:
     """Let the store fail until the breaker opens, and a minute pass in which it gets well."""
-    world.first.store.failing = EVERYTHING
-    await world.ask("AAPL", range="1M")
+    await open_breaker(world)
     world.first.store.failing = frozenset()
     await world.clock.advance(60)
 
@@ -144,8 +149,7 @@ async def test_a_failing_probe_opens_it_again(cache: Callable[..., World]) -> No
     """E8: a probe that fails costs one call to the store, and another sixty seconds pass."""
     world = cache()
     store = world.first.store
-    store.failing = EVERYTHING
-    await world.ask("AAPL", range="1M")
+    await open_breaker(world)
     await world.clock.advance(60)
     asked = store.asked.total()
     await world.ask("IBM", range="1M")
@@ -156,8 +160,7 @@ async def test_a_failing_probe_opens_it_again(cache: Callable[..., World]) -> No
 async def test_a_restart_forgets_the_breaker(cache: Callable[..., World]) -> None:
     """E17: a new process asks the store at once."""
     world = cache()
-    world.first.store.failing = EVERYTHING
-    await world.ask("AAPL", range="1M")
+    await open_breaker(world)
     process = await world.restart()
     assert process.breaker.state.state == "closed"
     await world.ask("IBM", range="1M")
@@ -216,6 +219,8 @@ async def test_a_burst_of_a_cold_start_counts_once(cache: Callable[..., World]) 
     await world.clock.drive(ended())
     assert world.first.breaker.state.state == "closed"
     assert world.first.telemetry.total(Metric.CIRCUIT_BREAKER_OPEN) == 0
+    for ticker in tickers:
+        assert not (await world.ask(ticker, range="1M")).degraded
     assert await world.store.tickers() == sorted(tickers)
 
 

@@ -19,7 +19,7 @@ from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.series import Series
 from ohlcache.ports import Lease
 
-from .nodes import ASK
+from .nodes import ASK, VISIT
 from .truth import FAR_FUTURE, UNIX_EPOCH_ORDINAL, UNKNOWN_TICKER, Action, adjusted
 from .weather import Kind
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ohlcache.domain.request import CandleRequest
     from ohlcache.domain.span import Span
     from ohlcache.ports import LeaseTaken
+    from ohlcache.service.guarded_store import StoreVisit
 
     from .nodes import Ask, Node
     from .store import StoreServer
@@ -87,6 +88,7 @@ class HeldLease:
     node: Node
     life: int
     since: float
+    visit: StoreVisit | None
 
 
 @dataclass(slots=True, eq=False)
@@ -160,7 +162,7 @@ class Checks:
         now = self.loop.time()
         if isinstance(got, Lease):
             fetch.lease, fetch.read = got, None
-            self.held[got.key, got.fence] = HeldLease(node, node.life, now)
+            self.held[got.key, got.fence] = HeldLease(node, node.life, now, VISIT.get())
         else:
             fetch.taken_at.setdefault(got.fence, (now, node.clock.now()))
 
@@ -183,6 +185,7 @@ class Checks:
         for (key, fence), held in list(self.held.items()):
             node = held.node
             trouble = max(node.store_failed_at, node.breaker_closed_at) >= held.since
+            trouble = trouble or (held.visit is not None and held.visit.ended)
             if node.life != held.life or trouble or node.breaker.state.state != "closed":
                 del self.held[key, fence]
             elif now > held.since + BUDGET_SECONDS + node.paused_seconds:
@@ -193,6 +196,12 @@ class Checks:
         fetch = FETCH.get()
         if fetch is not None and fetch.lease is not None:
             fetch.read = chunks
+
+    def asking_the_store(self, node: Node, what: str) -> None:
+        """Check that a request that the store failed once asks it no more."""
+        visit = VISIT.get()
+        if visit is not None and visit.ended:
+            raise Violation(f"{node.name} sends {what} to the store for a request that the store has failed")
 
     def store_failed(self, node: Node, what: str, *, strongly: bool) -> None:
         """Note that a node was told that the store failed."""
@@ -209,7 +218,9 @@ class Checks:
         if ask is not None and series in ask.refused_series:
             raise Violation(f"{node.name} asks for {series} {span} after the vendor refused this very request with 429")
         broken = node.breaker.state.state != "closed" or now < node.breaker_closed_at + BUDGET_SECONDS
-        excused = broken or (fetch is not None and fetch.store_failed)
+        visit = VISIT.get()
+        # A request that the store failed once asks it no more.
+        excused = broken or (fetch is not None and fetch.store_failed) or (visit is not None and visit.ended)
         if fetch is None or fetch.lease is None:
             waited = max(map(fetch.waited, fetch.taken_at), default=0.0) if fetch is not None else 0.0
             long_enough = waited >= WAIT_BEFORE_GOING_ON_SECONDS - INSTANT_SECONDS

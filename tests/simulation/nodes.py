@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ohlcache.service.circuit_breaker import CircuitBreaker
-from ohlcache.service.guarded_store import GuardedStore
+from ohlcache.service.guarded_store import GuardedStore, StoreVisit
 from ohlcache.service.memory_tier import MemoryTier
 from ohlcache.service.read_through import ReadThrough
 
@@ -45,6 +45,17 @@ class Ask:
 
 
 ASK: ContextVar[Ask | None] = ContextVar("ask", default=None)
+VISIT: ContextVar[StoreVisit | None] = ContextVar("visit", default=None)
+
+
+class WatchedStore(GuardedStore):
+    """The guarded store, which leaves a request's visit where the checks find it, in whatever the request starts."""
+
+    def visit(self) -> StoreVisit:
+        """Return the way to the store for one request."""
+        visit = super().visit()
+        VISIT.set(visit)
+        return visit
 
 
 @dataclass(slots=True)
@@ -134,7 +145,7 @@ class Node:
             calendar=self.checks.truth.calendar,
             clock=self.clock,
             telemetry=telemetry,
-            store=GuardedStore(port, port, breaker=self.breaker, telemetry=telemetry),
+            store=WatchedStore(port, port, breaker=self.breaker, telemetry=telemetry),
             vendors=[VendorPort(self.vendor, self, self.life)],
             memory=self.memory,
             final_life_seconds=self.final_life_seconds,

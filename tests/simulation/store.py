@@ -258,6 +258,7 @@ class StorePort:
     ) -> Any:
         if self.life != self.node.life:
             raise asyncio.CancelledError
+        self.node.checks.asking_the_store(self.node, what)
         try:
             value = await self.server.carry_out(operation, torn=torn)
         except StoreError:

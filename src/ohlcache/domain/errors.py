@@ -13,7 +13,9 @@
     │   ├── QuotaExceeded         429  the vendor's allowance is used up
     │   ├── NotEntitled           403  not in the vendor plan of the key
     │   └── BadVendorCredentials  503  the vendor refused the key
-    ├── StoreError                     never reaches a caller: the walk goes on without the store
+    ├── StoreError                503  no request for candles fails for it: the walk goes on without the store
+    │   ├── NotCleared            503  an invalidation reached memory, but not the store
+    │   └── StoreRefused          503  the database is damaged, newer, or of another program
     └── ConfigurationError             raised at start-up, names the setting
 
 Each carries a stable ``code``, a ``message`` that says what and where, and a ``hint`` that says what to do next.
@@ -138,10 +140,14 @@ class BadVendorCredentials(VendorError):
 
 
 class StoreError(OhlcacheError):
-    """The store failed. Callers never see it: the walk goes on from memory and vendor."""
+    """The store failed. Who asks for candles never sees it: the walk goes on from memory and vendor."""
 
     code = "store_error"
     status = 503
+
+
+class NotCleared(StoreError):
+    """A ticker that is invalidated may still be in the store; what this process had in memory is cleared."""
 
 
 class StoreRefused(StoreError):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ohlcache.domain.errors import (
     ConfigurationError,
     IncompleteData,
+    NotCleared,
     OhlcacheError,
     QuotaExceeded,
     StoreError,
@@ -148,6 +149,8 @@ def internal_error() -> OhlcacheError:
 
 def _public(error: OhlcacheError) -> OhlcacheError:
     """Return ``error``, or what stands for it where its words are meant for the operator."""
+    if isinstance(error, NotCleared):
+        return NotCleared(error.message, hint="Try again in a minute.")
     if isinstance(error, StoreError):
         stand_in = StoreError(
             "The store does not answer, so this could not be done, or not everywhere.", hint="Try again in a minute."

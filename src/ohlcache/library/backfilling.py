@@ -55,6 +55,8 @@ async def backfill_steps(
     if not resolution.is_daily and _missing(reports):
         daily = await cache.backfill(symbol, Resolution.DAY, Span(span.start, cache.status().market_date))
         yield _standing(symbol, daily.vendor_calls, reports)
+        if daily.degraded:
+            raise _not_kept(symbol)
     while missing := _missing(reports):
         # A daily call costs the same however far it reaches; an intraday one reaches back from the newest hole itself.
         wanted = Span(missing[0] if resolution.is_daily else missing[-1], missing[-1])
@@ -76,11 +78,16 @@ def _stuck(ticker: str, filled: Backfilled, missing: Sequence[date]) -> Ohlcache
             missing=days,
         )
     if filled.sessions:
-        return StoreError(
-            f"The store does not keep what was fetched of {ticker}.",
-            hint="See that the disk has room and the store may be written; every further try costs a vendor call.",
-        )
+        return _not_kept(ticker)
     return IncompleteData(f"{len(days)} sessions of {ticker} could not be had, the last {days[-1]}.", missing=days)
+
+
+def _not_kept(ticker: str) -> StoreError:
+    return StoreError(
+        f"The store does not keep what was fetched of {ticker}.",
+        hint="See that the disk has room and the store may be written, and that no other process keeps it locked; every"
+        " further try costs a vendor call.",
+    )
 
 
 def _missing(reports: Sequence[SessionReport]) -> list[date]:

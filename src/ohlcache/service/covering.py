@@ -16,7 +16,7 @@ A fetch is a task of its own (single flight): it outlives a cancelled caller, an
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -31,9 +31,10 @@ from ohlcache.domain.plan import Need, look_back, plan, reach_of, with_previous
 from ohlcache.domain.rebasing import rebased
 from ohlcache.domain.renewal import Renewal
 from ohlcache.domain.span import Span
-from ohlcache.ports import Lease, Level, Metric
-from ohlcache.service.failure_notes import failure_of, note_of
+from ohlcache.ports import Metric
+from ohlcache.service.failure_notes import note_of
 from ohlcache.service.fetching import Before, Fetched, Fetcher, market_now
+from ohlcache.service.lease_wait import LEASE_LIFE_SECONDS, LeaseWait
 from ohlcache.service.rejection_log import RejectionLog
 from ohlcache.service.single_flight import SingleFlight
 
@@ -46,13 +47,9 @@ if TYPE_CHECKING:
     from ohlcache.domain.plan import SliceLimit
     from ohlcache.domain.rejections import RejectedRow
     from ohlcache.domain.sessions import SessionTable
-    from ohlcache.ports import CandleVendor, Clock, LeaseTaken, Telemetry
-    from ohlcache.service.guarded_store import GuardedStore
+    from ohlcache.ports import CandleVendor, Clock, Telemetry
+    from ohlcache.service.guarded_store import GuardedStore, StoreVisit
 
-LEASE_LIFE_SECONDS = 30.0
-WAIT_TRIES = 15
-WAIT_SECONDS = 0.2
-WAIT_ROUNDS = 2
 REPLANS_MAX = 4
 
 
@@ -61,7 +58,8 @@ class Covered:
     """A need that is covered: ``holding`` has every due session of its span.
 
     ``calls``: vendor calls made for it; ``believed``: nothing in it is an empty answer that nothing bears out;
-    ``rejected``: rows of the replies that cannot be true, whose sessions are missing or lack a bar.
+    ``rejected``: rows of the replies that cannot be true, whose sessions are missing or lack a bar; ``degraded``: the
+    store failed or was skipped on the way, so what is new in it may be stored nowhere.
     """
 
     holding: Holding
@@ -69,6 +67,7 @@ class Covered:
     from_vendor: bool
     believed: bool = True
     rejected: tuple[RejectedRow, ...] = ()
+    degraded: bool = False
 
 
 @dataclass(slots=True)
@@ -102,15 +101,17 @@ class Coverer:
     _epochs: dict[str, int] = field(default_factory=dict)
     _rejections: RejectionLog = field(init=False)
     _fetcher: Fetcher = field(init=False)
+    _leases: LeaseWait = field(init=False)
 
     def __post_init__(self) -> None:
         self._fetcher = Fetcher(calendar=self.calendar, clock=self.clock)
+        self._leases = LeaseWait(self.holder, self.clock, self.telemetry)
         self._rejections = RejectionLog(self.telemetry)
 
-    async def cover(self, need: Need, vendor: CandleVendor, lock_key: str) -> Covered:
+    async def cover(self, need: Need, vendor: CandleVendor, lock_key: str, visit: StoreVisit) -> Covered:
         """Return the need covered; raises what the vendor raises when something missing cannot be had."""
         limit = vendor.traits.limits[need.series.resolution]
-        known = (await self._read(need, with_previous(need.span, self.calendar))).valid
+        known = (await self._read(need, with_previous(need.span, self.calendar), visit)).valid
         calls, believed = 0, True
         for waits_left in reversed(range(REPLANS_MAX)):
             as_of = market_now(vendor, self.clock.now())
@@ -119,7 +120,7 @@ class Coverer:
             # The last turn waits for nobody: many narrow fetches must not keep a wide one from its own.
             flight = self._joinable(need) if waits_left else None
             if flight is None:
-                fetched = await asyncio.shield(self._start(need, vendor, lock_key).task)
+                fetched = await asyncio.shield(self._start(need, vendor, lock_key, visit).task)
                 # Just heard, so it stands, even if writing it took longer than it lives.
                 known = self._beside(known, fetched.holding, need, vendor)
                 calls, believed = fetched.calls, believed and fetched.believed
@@ -129,11 +130,15 @@ class Coverer:
             heard = merge([fetched.holding], counts=self._shared_reliance(need))
             known = self._beside(known, heard, need, vendor)
             believed = believed and fetched.believed
-        return Covered(known, calls, calls > 0, believed, self._rejections.of(need, known.coverage))
+            if fetched.degraded:
+                visit.end()
+        return Covered(
+            known, calls, calls > 0, believed, self._rejections.of(need, known.coverage), degraded=visit.ended
+        )
 
-    async def held(self, need: Need, *, expired: bool = False) -> Holding:
+    async def held(self, need: Need, visit: StoreVisit, *, expired: bool = False) -> Holding:
         """Return what the store holds of the need, what has expired included where ``expired``."""
-        found = await self._read(need, with_previous(need.span, self.calendar))
+        found = await self._read(need, with_previous(need.span, self.calendar), visit)
         if not expired:
             return found.valid
         return merge([chunk.holding for chunk in found.chunks], counts=self._known(need))
@@ -144,9 +149,9 @@ class Coverer:
 
     async def stored(self, need: Need) -> Coverage:
         """Return what the store can be relied on for; StoreError when it cannot say, which is no missing session."""
-        worked_around = self.store.worked_around
-        held = await self._read(need, need.span)
-        if self.store.worked_around != worked_around:
+        visit = self.store.visit()
+        held = await self._read(need, need.span, visit)
+        if visit.ended:
             raise StoreError(
                 "The store cannot say what it holds.", hint="Its error is in the log; try again in a minute."
             )
@@ -169,37 +174,52 @@ class Coverer:
         flights = self._under_way.get(str(need.series), ())
         return next((flight for flight in flights if flight.reach.overlaps(need.span)), None)
 
-    def _start(self, need: Need, vendor: CandleVendor, lock_key: str) -> _Flight:
+    def _start(self, need: Need, vendor: CandleVendor, lock_key: str, visit: StoreVisit) -> _Flight:
         as_of = market_now(vendor, self.clock.now())
         reach = reach_of(need, self.calendar, as_of, vendor.traits.limits[need.series.resolution])
-        task = self._flights.start(object(), lambda: self._fetch(need, reach, vendor, lock_key))
+        task = self._flights.start(object(), lambda: self._fly(need, reach, vendor, lock_key, visit))
         flight = _Flight(reach, task)
         flights = self._under_way.setdefault(str(need.series), [])
         flights.append(flight)
         task.add_done_callback(lambda _: flights.remove(flight))
         return flight
 
-    async def _fetch(self, need: Need, reach: Span, vendor: CandleVendor, lock_key: str) -> Covered:
+    async def _fly(self, need: Need, reach: Span, vendor: CandleVendor, lock_key: str, visit: StoreVisit) -> Covered:
+        """Fetch what of the need is missing, and say whether that was done without the store, in part or whole."""
+        covered = await self._fetch(need, reach, vendor, lock_key, visit)
+        return replace(covered, degraded=visit.ended)
+
+    async def _fetch(self, need: Need, reach: Span, vendor: CandleVendor, lock_key: str, visit: StoreVisit) -> Covered:
         """Fetch what of the need is missing, under its lease; return everything that is then known within ``reach``."""
         await vendor.prepare()  # a holder who is busy with itself is displaced
-        lease = await self._lease_or_wait(need, reach, vendor, lock_key)
+        limit = vendor.traits.limits[need.series.resolution]
+
+        async def brought() -> Holding | None:
+            chunks = await visit.read(need.series, reach, strongly=True)
+            held = merge([chunk.holding for chunk in chunks], counts=self._shared_reliance(need))
+            as_of = market_now(vendor, self.clock.now())
+            return held if not plan(need, held.coverage, self.calendar, as_of, limit) else None
+
+        lease = await self._leases.lease_or_value(lock_key, visit, brought)
         if isinstance(lease, Holding):
             self.telemetry.count(Metric.SHARED_FETCHES, scope="lease")
             return Covered(lease, 0, from_vendor=False)
         failure: OhlcacheError | None = None
         try:
-            return await self._fetch_missing(need, reach, vendor, strongly=lease is not None)
+            return await self._fetch_missing(need, reach, vendor, visit, strongly=lease is not None)
         except OhlcacheError as exc:
             failure = exc
             raise
         finally:
             if lease is not None:
-                await self.store.release(lease, failure=note_of(failure) if failure is not None else None)
+                await visit.release(lease, failure=note_of(failure) if failure is not None else None)
 
-    async def _fetch_missing(self, need: Need, reach: Span, vendor: CandleVendor, *, strongly: bool) -> Covered:
+    async def _fetch_missing(
+        self, need: Need, reach: Span, vendor: CandleVendor, visit: StoreVisit, *, strongly: bool
+    ) -> Covered:
         epoch = self._epochs.get(need.series.ticker, 0)
         pre_adjusted = need.series.resolution in vendor.traits.pre_adjusted
-        held = await self._read(need, self.calendar.span if pre_adjusted else reach, strongly=strongly)
+        held = await self._read(need, self.calendar.span if pre_adjusted else reach, visit, strongly=strongly)
         as_of = market_now(vendor, self.clock.now())
         limit = vendor.traits.limits[need.series.resolution]
         coverage, unlisted = held.valid.coverage, Holding.empty()
@@ -209,7 +229,7 @@ class Coverer:
         if pre_adjusted:
             spans = plan(need, Holding.empty().coverage, self.calendar, as_of, limit)
         else:
-            spans, unlisted = await self._worth_asking(need, spans, held, as_of, limit)
+            spans, unlisted = await self._worth_asking(need, spans, held, as_of, limit, visit)
         traded = coverage.days[coverage.final]
         past = merge([chunk.holding for chunk in held.chunks]).coverage
         empty_before = past.days[past.known_empty]
@@ -221,10 +241,11 @@ class Coverer:
         self._rejections.add(need.series, fetched.rejected)
         new, kept = merge([fetched.holding, unlisted]), merge([fetched.kept, unlisted])
         if self._epochs.get(need.series.ticker, 0) == epoch:
-            written = await self._write(need, kept, held.chunks, replace=pre_adjusted)
+            written = await self._write(need, kept, held.chunks, visit, replace=pre_adjusted)
             if self._epochs.get(need.series.ticker, 0) != epoch:
-                # Cleared while it was being written: whichever came first, nothing of before may stay.
-                await self.store.write((), delete=written)
+                # Cleared while it was being written: whichever came first, nothing of before may stay. That is not the
+                # request's business, so it is tried even where the request asks the store no more.
+                await self.store.visit().write((), delete=written)
         if fetched.failure is not None:
             raise fetched.failure
         whole = self._beside(merge([held.valid, self._outlived(need, held, new)]), new, need, vendor)
@@ -239,13 +260,19 @@ class Coverer:
         return past.select(past.coverage.final & np.isin(past.coverage.days, rejected))
 
     async def _worth_asking(
-        self, need: Need, missing: Sequence[Span], held: _Held, as_of: float, limit: SliceLimit
+        self,
+        need: Need,
+        missing: Sequence[Span],
+        held: _Held,
+        as_of: float,
+        limit: SliceLimit,
+        visit: StoreVisit,
     ) -> tuple[Sequence[Span], Holding]:
         """Return what to ask for, and the sessions that need no call because the ticker was not listed yet.
 
         What is about to expire comes along, if that costs no call more.
         """
-        unlisted = await self._unlisted(need, missing, held.valid.coverage)
+        unlisted = await self._unlisted(need, missing, held.valid.coverage, visit)
         known, spans = held.valid.coverage, missing
         if len(unlisted):
             known = merge([held.valid, unlisted]).coverage
@@ -256,7 +283,7 @@ class Coverer:
             spans = renewing if len(renewing) == len(spans) else spans
         return spans, unlisted
 
-    async def _unlisted(self, need: Need, spans: Sequence[Span], coverage: Coverage) -> Holding:
+    async def _unlisted(self, need: Need, spans: Sequence[Span], coverage: Coverage, visit: StoreVisit) -> Holding:
         """Return the sessions from the oldest of ``spans`` on in which the ticker was not listed yet, unless known.
 
         It was not before a session of which the series itself, or the series of the ticker's days, says so, unless
@@ -269,7 +296,7 @@ class Coverer:
         through = coverage.unlisted_through
         if not need.series.resolution.is_daily:
             days = Need(need.series.daily, Span(oldest, max(span.end for span in spans)))
-            through = max(through, (await self._read(days, days.span)).valid.coverage.unlisted_through)
+            through = max(through, (await self._read(days, days.span, visit)).valid.coverage.unlisted_through)
         if not oldest.toordinal() <= through < first_traded:
             return Holding.empty()
         before = self.calendar.between(Span(oldest, date.fromordinal(through))).days
@@ -281,15 +308,21 @@ class Coverer:
             known = rebased(known, new)
         return merge([known, new])
 
-    async def _write(self, need: Need, new: Holding, held: Sequence[Chunk], *, replace: bool) -> Sequence[Chunk]:
+    async def _write(
+        self, need: Need, new: Holding, held: Sequence[Chunk], visit: StoreVisit, *, replace: bool
+    ) -> Sequence[Chunk]:
         """Store ``new`` beside what is held; return the chunks that were written."""
         if not len(new):
             return ()
         if replace:
             write = cut(need.series, merge([rebased(merge([chunk.holding for chunk in held]), new), new]))
             names = {chunk.name for chunk in write}
-            await self.store.write(write, delete=[chunk for chunk in held if chunk.name not in names])
+            await visit.write(write, delete=[chunk for chunk in held if chunk.name not in names])
             return write
+        if visit.ended:
+            # Nothing is folded that is not kept.
+            await visit.write(cut(need.series, new))
+            return ()
         now = self.clock.now()
         newest = self._newest_final(need)
         alive = [
@@ -308,61 +341,13 @@ class Coverer:
         # A row that cannot be true renews nothing.
         counting = self._renewal().counting(self._reliance(need), new.coverage[~rejected], beside)
         write, superseded = fold(cut(need.series, new), alive, counting)
-        await self.store.write(write, delete=[*superseded, *expired])
+        await visit.write(write, delete=[*superseded, *expired])
         return write
-
-    # --- the lease -----------------------------------------------------------------------------------------------
-
-    async def _lease_or_wait(
-        self, need: Need, reach: Span, vendor: CandleVendor, lock_key: str
-    ) -> Lease | Holding | None:
-        """Return the lease; or the need covered by its holder; or None to go on without one.
-
-        Raises the holder's failure when it gives up while we wait.
-        """
-        got = await self._acquire(lock_key)
-        for _ in range(WAIT_ROUNDS):
-            if got is None or isinstance(got, Lease):
-                return got
-            outcome = await self._wait(need, reach, vendor, got)
-            if outcome is not None:
-                return outcome
-            # The holder has had its time: exactly one of those who waited takes over, the others wait for that one.
-            self.telemetry.log(Level.WARNING, "lease displaced", ticker=need.series.ticker, fence=got.fence)
-            got = await self._acquire(lock_key, displacing=got.fence)
-        return got if isinstance(got, Lease) else None
-
-    async def _wait(self, need: Need, reach: Span, vendor: CandleVendor, taken: LeaseTaken) -> Lease | Holding | None:
-        limit = vendor.traits.limits[need.series.resolution]
-        until = self.clock.now() + WAIT_TRIES * WAIT_SECONDS
-        for _ in range(WAIT_TRIES):
-            if self.clock.now() >= until:
-                break  # a slow store makes the tries long: what is bounded is the waiting
-            await self.clock.sleep(WAIT_SECONDS)
-            chunks = await self.store.read(need.series, reach, strongly=True) or ()
-            held = merge([chunk.holding for chunk in chunks], counts=self._shared_reliance(need))
-            if not plan(need, held.coverage, self.calendar, market_now(vendor, self.clock.now()), limit):
-                return held
-            seen = await self.store.look(taken.key, now=self.clock.now())
-            if seen is not None and seen.failure is not None and seen.fence >= taken.fence:
-                raise failure_of(seen.failure)
-            if seen is None:
-                # None is also what a store says that cannot say: only a lease ends the waiting, lest one hiccup
-                # displace a holder who is at work.
-                got = await self._acquire(taken.key)
-                if isinstance(got, Lease):
-                    return got
-        return None
-
-    async def _acquire(self, key: str, *, displacing: int | None = None) -> Lease | LeaseTaken | None:
-        return await self.store.acquire(
-            key, self.holder, now=self.clock.now(), life_seconds=LEASE_LIFE_SECONDS, displacing=displacing
-        )
 
     # --- the store -----------------------------------------------------------------------------------------------
 
-    async def _read(self, need: Need, span: Span, *, strongly: bool = False) -> _Held:
-        chunks = await self.store.read(need.series, span, strongly=strongly) or ()
+    async def _read(self, need: Need, span: Span, visit: StoreVisit, *, strongly: bool = False) -> _Held:
+        chunks = await visit.read(need.series, span, strongly=strongly)
         return _Held(chunks, merge([chunk.holding for chunk in chunks], counts=self._reliance(need)))
 
     def _reliance(self, need: Need) -> Callable[[Coverage], NDArray[np.bool_]]:

@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
     from ohlcache.domain.sessions import SessionTable
     from ohlcache.ports import CandleVendor, Clock, Telemetry, TickerInfo
-    from ohlcache.service.guarded_store import GuardedStore
+    from ohlcache.service.guarded_store import GuardedStore, StoreVisit
     from ohlcache.service.memory_tier import MemoryTier
 
 WORTH_ANOTHER_WAY = (VendorUnavailable, VendorGarbage, NotEntitled)
@@ -156,10 +156,12 @@ class ReadThrough:
         the source cannot adjust as asked.
         """
         served = self.hit(request)
-        if served is not None:
-            return served
+        return served if served is not None else await self._missed(request, self._store.visit())
+
+    async def _missed(self, request: CandleRequest, visit: StoreVisit) -> Served:
+        """Return the answer to a request that memory has none for, shared with whoever asks the same meanwhile."""
         try:
-            served, shared = await self._flights.do(memory_key(request), lambda: self._walk(request))
+            served, shared = await self._flights.do(memory_key(request), lambda: self._walk(request, visit))
         except OhlcacheError as exc:
             self.telemetry.count(Metric.REQUEST_FAILURES, code=exc.code)
             raise
@@ -172,10 +174,11 @@ class ReadThrough:
         """Fetch what is missing of ``span``, and of the ledger that its adjustment needs; keep nothing in memory."""
         vendor = self._vendors[0]
         request = CandleRequest(normalise_ticker(ticker), resolution, CUSTOM, span)
-        covered = await self._cover(request, vendor, adjustment_of(vendor, request))
+        covered = await self._cover(request, vendor, adjustment_of(vendor, request), self._store.visit())
         own = covered[0].holding.between(span.start.toordinal(), span.end.toordinal())
         calls, believed = sum(part.calls for part in covered), all(part.believed for part in covered)
-        return Backfilled(request.ticker, calls, len(own), len(own.candles), believed)
+        degraded = any(part.degraded for part in covered)
+        return Backfilled(request.ticker, calls, len(own), len(own.candles), believed, degraded)
 
     # --- looking and clearing ------------------------------------------------------------------------------------
 
@@ -188,7 +191,7 @@ class ReadThrough:
         return tuple(session_reports(self.calendar.between(span), due, coverage))
 
     async def invalidate_all_caches(self, ticker: str) -> Invalidated:
-        """Clear every tier of ``ticker``, whole: there is no partial variant. Raises StoreError if the store cannot."""
+        """Clear every tier of ``ticker``, whole. NotCleared: memory was cleared, and the store could not be."""
         symbol = normalise_ticker(ticker)
         # The order matters: nothing that was read before may be put back after.
         self._epochs[symbol] = self._epochs.get(symbol, 0) + 1
@@ -239,24 +242,23 @@ class ReadThrough:
 
     # --- the walk ------------------------------------------------------------------------------------------------
 
-    async def _walk(self, request: CandleRequest) -> Served:
+    async def _walk(self, request: CandleRequest, visit: StoreVisit) -> Served:
         epoch = self._epochs.get(request.ticker, 0)
-        worked_around = self._store.worked_around
-        served = await self._from_anywhere(request)
-        if self._store.worked_around != worked_around:
+        served = await self._from_anywhere(request, visit)
+        if visit.ended:
             served = replace(served, degraded=True)
         keep = served.answer.certificate.complete or served.answer.stale
         if keep and served.believed and self._epochs.get(request.ticker, 0) == epoch:
             self._memory.put(memory_key(request), served.answer)
         return served
 
-    async def _from_anywhere(self, request: CandleRequest) -> Served:
+    async def _from_anywhere(self, request: CandleRequest, visit: StoreVisit) -> Served:
         """Ask the source; where it fails, the other vendors, older data, daily candles, in this order."""
         source, *others = self._vendors
         try:
             if request.resolution not in source.traits.limits:
                 raise NotEntitled(f"{source.name} has no candles of resolution {request.resolution}.")
-            return await self._from(source, request)
+            return await self._from(source, request, visit)
         except WORTH_ANOTHER_WAY as exc:
             failure: VendorError = exc
         self.telemetry.log(Level.WARNING, "source failed", source=source.name, ticker=request.ticker, code=failure.code)
@@ -264,24 +266,24 @@ class ReadThrough:
             if not serves(vendor, request):
                 continue
             try:
-                other = await self._from(vendor, request)
+                other = await self._from(vendor, request, visit)
                 return replace(other, answer=self._standing_in(other.answer), degraded=True)
             except OhlcacheError as exc:
                 self.telemetry.log(Level.WARNING, "source failed", source=vendor.name, code=exc.code)
-        served = await self._from_older(source, request)
+        served = await self._from_older(source, request, visit)
         if served is None and not request.resolution.is_daily:
-            served = await self._from_daily(request, failure)
+            served = await self._from_daily(request, failure, visit)
         if served is None and request.partial:
-            served = await self._from_older(source, request, partial=True)
+            served = await self._from_older(source, request, visit, partial=True)
         if served is None:
             raise failure
         return served
 
-    async def _from(self, vendor: CandleVendor, request: CandleRequest) -> Served:
+    async def _from(self, vendor: CandleVendor, request: CandleRequest, visit: StoreVisit) -> Served:
         adjustment = adjustment_of(vendor, request)
         # Complete as of when it was asked: a session may become due while the vendor answers.
         as_of = market_now(vendor, self.clock.now())
-        covered = await self._cover(request, vendor, adjustment)
+        covered = await self._cover(request, vendor, adjustment, visit)
         answer = self._compose(request, vendor, adjustment, [part.holding for part in covered], as_of)
         if not answer.certificate.complete and not request.partial:
             missing = answer.certificate.missing
@@ -296,11 +298,13 @@ class ReadThrough:
             answer = self._standing_in(answer)
         return Served(answer, tier, max(0.0, now - answer.observed_at), believed=believed)
 
-    async def _cover(self, request: CandleRequest, vendor: CandleVendor, adjustment: Adjustment) -> list[Covered]:
+    async def _cover(
+        self, request: CandleRequest, vendor: CandleVendor, adjustment: Adjustment, visit: StoreVisit
+    ) -> list[Covered]:
         as_of = market_now(vendor, self.clock.now())
         needs = needs_of(request, vendor.name, adjustment, self.calendar, as_of)
         work = [
-            self._coverer.cover(need, vendor, replace(request, resolution=need.series.resolution).lock_key)
+            self._coverer.cover(need, vendor, replace(request, resolution=need.series.resolution).lock_key, visit)
             for need in needs
         ]
         if len(work) == 1:
@@ -313,14 +317,14 @@ class ReadThrough:
         return [outcome for outcome in outcomes if isinstance(outcome, Covered)]
 
     async def _from_older(
-        self, vendor: CandleVendor, request: CandleRequest, *, partial: bool = False
+        self, vendor: CandleVendor, request: CandleRequest, visit: StoreVisit, *, partial: bool = False
     ) -> Served | None:
         """Return what the store has if only the newest sessions are missing; with ``partial``, whatever it has."""
         if not serves(vendor, request):
             return None
         adjustment = adjustment_of(vendor, request)
         needs = needs_of(request, vendor.name, adjustment, self.calendar, as_of := market_now(vendor, self.clock.now()))
-        held = [await self._coverer.held(need, expired=not partial) for need in needs]
+        held = [await self._coverer.held(need, visit, expired=not partial) for need in needs]
         firsts = [
             unbroken_from(need, part.coverage, self.calendar, as_of) for need, part in zip(needs, held, strict=True)
         ]
@@ -338,7 +342,7 @@ class ReadThrough:
         age = max(0.0, self.clock.now() - answer.observed_at)
         return Served(answer, self._store.name, age, degraded=True)
 
-    async def _from_daily(self, request: CandleRequest, failure: VendorError) -> Served | None:
+    async def _from_daily(self, request: CandleRequest, failure: VendorError, visit: StoreVisit) -> Served | None:
         """Return daily candles for an intraday request that nobody can answer, flagged as what they are."""
         span = request.span
         if request.range == Range.DAY:
@@ -347,7 +351,7 @@ class ReadThrough:
             span = Span(min(span.start, newest or span.start), span.end)
         daily = replace(request, resolution=Resolution.DAY, span=span, partial=False)
         try:
-            served = await self.get(daily)
+            served = self.hit(daily) or await self._missed(daily, visit)
         except OhlcacheError:
             return None
         message = f"Resolution {request.resolution} is not available at the moment; these are daily candles."

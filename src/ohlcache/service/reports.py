@@ -61,7 +61,8 @@ _STATE_NAMES = {state: state.name.lower().replace("_", "-") for state in Session
 class Backfilled:
     """What a backfill of one ticker did; ``sessions`` and ``candles`` are what is now held of the span.
 
-    ``believed``: nothing in them is an empty answer that nothing bears out; such a one is not kept.
+    ``believed``: nothing in them is an empty answer that nothing bears out; such a one is not kept. ``degraded``: the
+    store failed or was skipped, so what came may be kept nowhere.
     """
 
     ticker: str
@@ -69,6 +70,7 @@ class Backfilled:
     sessions: int
     candles: int
     believed: bool = True
+    degraded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
