@@ -170,7 +170,10 @@ class TickerInfo:
 
 @dataclass(frozen=True, slots=True)
 class QuotaState:
-    """What is known of the vendor's allowance: calls made by this process, and what the vendor last said."""
+    """What is known of the vendor's allowance: calls made by this process in this hour, and how many it may make.
+
+    ``blocked_until``: when it is worth asking again, by the vendor's own word or by the allowance.
+    """
 
     calls: int
     allowance: int | None = None

@@ -112,7 +112,7 @@ class Settings(BaseSettings):
     """How long one vendor call may take, in seconds; at most half the life of a lease (30 s)."""
 
     vendor_calls_per_hour: int | None = Field(None, ge=1, validation_alias=_named("OHLCACHE_VENDOR_CALLS_PER_HOUR"))
-    """The vendor plan's hourly allowance, shown in the status; unset: not known."""
+    """The vendor plan's hourly allowance: so many calls this process makes in an hour of the clock; unset: no limit."""
 
     log_level: str = Field(
         "INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", validation_alias=_named("OHLCACHE_LOG_LEVEL")

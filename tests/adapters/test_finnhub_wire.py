@@ -219,6 +219,10 @@ def test_reported_error_bodies() -> None:
     [
         (401, '{"error":"Invalid API key"}', BadVendorCredentials),
         (401, "", BadVendorCredentials),
+        (429, '{"error":"API limit reached. Please sign up for a free account."}', BadVendorCredentials),
+        (429, "<html>sign up</html>", QuotaExceeded),
+        (404, "<html>", VendorError),
+        (400, "<html>sign up</html>", VendorError),
         (403, "", NotEntitled),
         (200, '{"error":"You don\'t have access to this resource."}', NotEntitled),
         (200, "API limit reached. Please try again later.", QuotaExceeded),

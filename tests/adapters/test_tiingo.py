@@ -28,7 +28,7 @@ from ohlcache.domain.errors import (
 )
 from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.span import Span
-from ohlcache.ports import Metric
+from ohlcache.ports import Metric, QuotaState
 from ohlcache.testing import FakeClock, FakeVendors, Fault, RecordingTelemetry
 from ohlcache.testing.market import Labels
 
@@ -211,6 +211,61 @@ async def test_quota_counts_the_calls_of_the_hour() -> None:
         assert r.vendor.quota().calls == 0
         await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)
         assert r.vendor.quota().calls == 1
+
+
+async def test_the_hour_s_calls_are_kept_to() -> None:
+    """F4: once they are made nobody is asked until the next hour: candles, listings, suggestions and checks alike."""
+    async with rig("tiingo", calls_per_hour=3) as r:
+        await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)
+        assert await r.vendor.listing(series("AAPL", "tiingo"), JUNE) is not None
+        assert len(await r.vendor.suggest("AA", 5)) == 1
+        until = (r.clock.now() // 3600 + 1) * 3600
+        assert r.vendor.quota() == QuotaState(3, 3, until)
+        for _ in range(3):
+            with pytest.raises(QuotaExceeded, match="3 vendor calls") as raised:
+                await r.vendor.fetch(series("MSFT", "tiingo"), JUNE)
+            assert r.clock.now() + (raised.value.retry_after_seconds or 0) == until
+        assert await r.vendor.listing(series("MSFT", "tiingo"), JUNE) is None
+        assert await r.vendor.suggest("MS", 5) == ()
+        with pytest.raises(QuotaExceeded):
+            await r.vendor.check()
+        assert len(r.fake.calls) == 3
+        assert r.telemetry.total(Metric.VENDOR_CALLS) == 3
+        r.clock.set(until)
+        await r.vendor.fetch(series("MSFT", "tiingo"), JUNE)
+        assert r.vendor.quota() == QuotaState(1, 3, None)
+
+
+async def test_many_at_once_do_not_go_beyond_the_hour_s_calls() -> None:
+    """F4: checked and counted in one step."""
+    async with rig("tiingo", calls_per_hour=3) as r:
+        asked = [
+            r.vendor.fetch(series(ticker, "tiingo"), JUNE) for ticker in ("AAPL", "MSFT", "IBM", "F", "SPY", "META")
+        ]
+        outcomes = await asyncio.gather(*asked, return_exceptions=True)
+        assert sum(isinstance(outcome, QuotaExceeded) for outcome in outcomes) == 3
+        assert len(r.fake.calls) == 3
+
+
+@pytest.mark.parametrize(("allowed", "calls"), [(1, 1), (2, 2), (None, 2)])
+async def test_a_second_try_with_a_new_key_counts(allowed: int | None, calls: int) -> None:
+    """F4, E10: it is a call like any other, and not made where the hour has none left."""
+    async with rig("tiingo", "old", "new", calls_per_hour=allowed) as r:
+        r.fake.tiingo.key = "new"
+        if calls == 1:
+            with pytest.raises(BadVendorCredentials):
+                await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)
+        else:
+            assert len((await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)).candles) == 10
+        assert len(r.fake.calls) == r.vendor.quota().calls == calls
+
+
+async def test_without_an_allowance_nothing_is_throttled() -> None:
+    """F4: what is not set is not known."""
+    async with rig("tiingo") as r:
+        for _ in range(60):
+            await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)
+        assert (r.vendor.quota().calls, r.vendor.quota().blocked_until) == (60, None)
 
 
 async def test_a_vendor_that_hangs_is_unavailable() -> None:

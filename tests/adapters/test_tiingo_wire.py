@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from adapters.mutations import damaged, spoilt_cells
 from adapters.vendor_rig import RECORDED
-from ohlcache.adapters.vendors import tiingo_wire
+from ohlcache.adapters.vendors import finnhub_wire, tiingo_wire
 from ohlcache.adapters.vendors.vendor_http import Reply
 from ohlcache.domain.adjustment import Actions, Adjustment, adjust
 from ohlcache.domain.candles import check_possible
@@ -361,7 +361,7 @@ def test_an_hour_without_one_of_its_halves_is_none() -> None:
 def test_more_rows_than_any_range_has_are_refused() -> None:
     """E12: reading rows one by one takes time that everybody waits for."""
     with pytest.raises(VendorGarbage):
-        tiingo_wire.parse_daily(b"[" + b"1," * 100_000 + b"1]")
+        tiingo_wire.parse_daily(b"[" + b"1," * 50_000 + b"1]")
 
 
 def test_a_byte_order_mark_and_a_broken_byte_cost_nothing_else() -> None:
@@ -431,6 +431,28 @@ def test_any_reply_is_an_answer_or_a_typed_refusal(status: int, body: bytes, ret
     assert status == 200 or refused is not None
 
 
+@pytest.mark.parametrize(
+    "words", ["Sign in to get a token", "credentials", "You have run over your day", "API limit reached"]
+)
+@pytest.mark.parametrize("filling", [0, 10_000])
+@pytest.mark.parametrize(
+    "start", ["<!DOCTYPE html><html>", " \n<html>", "\ufeff<html>", "Welcome. ", "<?xml version='1.0'?>"]
+)
+def test_a_page_says_nothing_of_key_and_quota(start: str, filling: int, words: str) -> None:
+    """E10: the login page of a hotel is no answer and no refusal, however short and whatever words are in it."""
+    page = f"{start}<body>{words}{'.' * filling}</body></html>".encode()
+    for wire in (tiingo_wire, finnhub_wire):
+        assert wire.refusal(Reply(200, page), ticker="AAPL", now=NOW) is None
+        for parse in (wire.parse_daily, wire.parse_found):
+            with pytest.raises(VendorGarbage):
+                parse(page)
+        over = wire.refusal(Reply(429, page), ticker="AAPL", now=NOW)
+        assert over is not None
+        assert (over.retry_after_seconds or 0) <= 3600
+    with pytest.raises(VendorGarbage):
+        tiingo_wire.parse_sign_of_life(page)
+
+
 def test_answers_are_not_refusals() -> None:
     """Status 200 with JSON is an answer, whatever a company's description talks about."""
     for name in (DAILY, IEX, "metadata_GOOGL.json"):
@@ -494,11 +516,20 @@ def test_monthly_symbol_quota_says_so_and_waits_for_the_next_day() -> None:
 
 @pytest.mark.parametrize(
     ("header", "seconds"),
-    [("17", 17.0), ("Fri, 14 Jun 2024 18:21:00 GMT", 60.0), ("Fri, 14 Jun 2024 10:00:00 GMT", 0.0), ("soon", 40 * 60.0),
-     ("99999999", 86_400.0), ("-5", 40 * 60.0)],
+    [
+        ("17", 17.0), ("1.5", 1.5), ("0", 0.0), (" 120 ", 120.0), ("120, 300", 300.0), ("120\n300", 300.0), ("soon, 7", 7.0),
+        ("Fri, 14 Jun 2024 18:21:00 GMT", 60.0), ("Fri, 14 Jun 2024 10:00:00 GMT", 0.0),
+        ("Friday, 14-Jun-24 18:21:00 GMT", 60.0), ("Fri Jun 14 18:21:00 2024", 60.0), ("Fri, 14 Jun 2024 18:21:00", 60.0),
+        ("Fri, 14 Jun 2024 14:21:00 -0400", 60.0), ("Fri, 14 Jun 2024 18:21:00 GMT\nFri, 14 Jun 2024 18:22:00 GMT", 120.0),
+        ("999999", 86_400.0), ("Sat, 22 Jun 2024 00:00:00 GMT", 86_400.0),
+        *((nonsense, 40 * 60.0) for nonsense in (
+            "soon", "-5", "+5", "1e3", "nan", "inf", "١٢", "0x10", "", ",", "99999999", "9" * 300, "12:00", "1 hour", "\x00",
+            "Fri, 14 Jun 9999 18:21:00 GMT", "Fri, 99 Jun 2024 18:21:00 GMT", "Fri, 14 Jun 99999 18:21:00 GMT",
+        )),
+    ],
 )  # fmt: skip
 def test_retry_after_is_honoured(header: str, seconds: float) -> None:
-    """F4: seconds or an HTTP date, a day at most; nonsense falls back to what the message says."""
+    """F4: seconds or an HTTP date, the longest of several, a day at most; nonsense falls back to what the message says."""
     refused = refusal(429, '{"detail":"hourly"}', header)
     assert isinstance(refused, QuotaExceeded)
     assert refused.retry_after_seconds == seconds
@@ -514,6 +545,13 @@ def test_retry_after_is_honoured(header: str, seconds: float) -> None:
         (500, "<html>", VendorUnavailable),
         (502, "", VendorUnavailable),
         (408, "", VendorUnavailable),
+        (400, "", VendorError),
+        (200, "Please supply a token", BadVendorCredentials),
+        (400, '{"detail":"Please supply a token"}', BadVendorCredentials),
+        (401, "<html>", BadVendorCredentials),
+        (404, "<html><h1>404</h1></html>", VendorGarbage),
+        (403, "<html>A token is needed.</html>", NotEntitled),
+        (400, "<html>token</html>", VendorError),
         (418, "short and stout", VendorError),
     ],
 )

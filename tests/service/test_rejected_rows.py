@@ -288,3 +288,14 @@ async def test_invalidating_forgets_rejected_rows_too(cache: Callable[..., World
     await world.clock.drive(world.first.cache.invalidate_all_caches("AAPL"))
     world.vendor.after = None
     assert (await ask(world, range="1Y")).certificate.complete
+
+
+async def test_coverage_names_a_rejected_session(cache: Callable[..., World]) -> None:
+    """W5: for as long as nothing better is known, also after a restart; with the bars that are held of it."""
+    world = cache()
+    spoil_minute(world)
+    await ask(world, start_date=MONDAY, end_date=MONDAY, resolution="1", adjust="none")
+    world.clock.set(world.clock.now() + 600)
+    await world.restart()
+    (report,) = await world.clock.drive(world.first.cache.coverage("AAPL", Resolution.MINUTE, Span(MONDAY, MONDAY)))
+    assert (report.state, report.candles) == ("rejected", 389)

@@ -148,14 +148,17 @@ class Coverer:
         return self._rejections.of(need, coverage)
 
     async def stored(self, need: Need) -> Coverage:
-        """Return what the store can be relied on for; StoreError when it cannot say, which is no missing session."""
+        """Return what the store can be relied on for, and the rejected sessions; StoreError when it cannot say."""
         visit = self.store.visit()
         held = await self._read(need, need.span, visit)
         if visit.ended:
             raise StoreError(
                 "The store cannot say what it holds.", hint="Its error is in the log; try again in a minute."
             )
-        return held.valid.coverage
+        relied = self._reliance(need)
+        return merge(
+            [chunk.holding for chunk in held.chunks], counts=lambda rows: relied(rows) | rows.rejected
+        ).coverage
 
     def forget(self, ticker: str) -> None:
         """Let nobody join a fetch of ``ticker`` that is under way, and let it write nothing."""

@@ -29,9 +29,9 @@ class Invalidated:
 
 @dataclass(frozen=True, slots=True)
 class SessionReport:
-    """What is known of one session: ``state`` is final, forming, known-empty, unlisted, missing or not-due.
+    """What is known of one session.
 
-    One of which the vendor sent a row that cannot be true is missing, too, although other bars of it may be held.
+    ``state`` is final, forming, known-empty, unlisted, rejected (other bars of it may be held), missing or not-due.
     """
 
     day: date
@@ -43,18 +43,13 @@ class SessionReport:
 def session_reports(sessions: Sessions, due: Sessions, coverage: Coverage) -> Iterator[SessionReport]:
     """Yield what ``coverage`` knows of each of ``sessions``, of which ``due`` are due."""
     known = {
-        int(day): (_STATE_NAMES[SessionState(int(state))], int(count), float(observed))
+        int(day): (SessionState(int(state)).name.lower().replace("_", "-"), int(count), float(observed))
         for day, state, observed, count in zip(*coverage.columns(), strict=True)
     }
     missing = set(due.days.tolist())
     for day in sessions.dates():
         unknown = ("missing" if day.toordinal() in missing else "not-due", 0, None)
         yield SessionReport(day, *known.get(day.toordinal(), unknown))
-
-
-_STATE_NAMES = {state: state.name.lower().replace("_", "-") for state in SessionState} | {
-    SessionState.REJECTED: "missing"
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from ohlcache.adapters.vendors.loose_rows import UNREADABLE, LooseRows, instant, loosely
+from ohlcache.adapters.vendors.refusals import words_of
 from ohlcache.adapters.vendors.vendor_http import refusal_by_status, retry_after_seconds
 from ohlcache.domain.candles import Candles
 from ohlcache.domain.errors import (
@@ -42,9 +43,6 @@ T = TypeVar("T")
 LIMIT_WAIT_SECONDS = 60.0
 """Finnhub counts by the minute."""
 
-REFUSAL_BYTES_MAX = 4096
-"""Longer bodies are answers."""
-
 WORDS = {"time": "t", "open": "o", "high": "h", "low": "l", "close": "c", "volume": "v"}
 
 DAY_BEGINS_NEW_YORK_SECONDS = 4 * 3600
@@ -71,13 +69,10 @@ class _Search(msgspec.Struct):
     result: list[_Found]
 
 
-class _Error(msgspec.Struct):
-    error: str | None = None
-
-
 _COLUMNS = msgspec.json.Decoder(_Columns)
 _SEARCH = msgspec.json.Decoder(_Search)
-_ERROR = msgspec.json.Decoder(_Error)
+
+_KNOWN_TEXTS = ("api limit reached", "you don't have access", "invalid api key")
 
 
 def parse_daily(body: bytes) -> VendorAnswer:
@@ -104,7 +99,7 @@ def parse_found(body: bytes) -> Sequence[TickerInfo]:
 
 def refusal(reply: Reply, *, ticker: str, now: float) -> OhlcacheError | None:  # noqa: ARG001 - no wording names it
     """Return the error that ``reply`` means, None where it is an answer."""
-    said = _said(reply)
+    said = words_of(reply.body, member="error", known_texts=_KNOWN_TEXTS)
     if "sign up" in said or "invalid api key" in said:
         # An empty or unknown token is answered with 429 and an invitation to sign up.
         return BadVendorCredentials("Finnhub refused the key.")
@@ -120,19 +115,6 @@ def refusal(reply: Reply, *, ticker: str, now: float) -> OhlcacheError | None:  
     if reply.status == 401:  # noqa: PLR2004
         return BadVendorCredentials("Finnhub refused the key.")
     return refusal_by_status(reply, now)
-
-
-def _said(reply: Reply) -> str:
-    """Return in lower case what a reply says in words: its ``error``, or its text where it is no JSON at all."""
-    body = reply.body.strip()
-    if len(body) > REFUSAL_BYTES_MAX:
-        return ""
-    if body.startswith(b"{"):
-        try:
-            return (_ERROR.decode(body).error or "").lower()
-        except msgspec.MsgspecError:
-            return ""
-    return body.decode("utf-8", "replace").lower()
 
 
 def _answer(body: bytes, times_of: Callable[[Int64s], Int64s], *, daily: bool) -> VendorAnswer:

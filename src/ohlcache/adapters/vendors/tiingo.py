@@ -138,7 +138,7 @@ class TiingoVendor:
 
     async def check(self) -> str:
         """Ask Tiingo's test endpoint, which needs a valid key."""
-        await self._http.ask("/api/test", {}, bytes)
+        await self._http.ask("/api/test", {}, wire.parse_sign_of_life)
         return "Tiingo answers and accepts the key."
 
     async def close(self) -> None:

@@ -8,7 +8,7 @@ asked for. Quota messages arrive as 429 with JSON, and as plain text with status
 
 from __future__ import annotations
 
-import math
+import re
 from dataclasses import replace
 from datetime import date  # noqa: TC003 - msgspec reads the annotations
 from typing import TYPE_CHECKING, TypeVar
@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 import numpy as np
 
+from ohlcache.adapters.vendors.hourly_calls import HOUR_SECONDS, seconds_to_next_hour
 from ohlcache.adapters.vendors.loose_rows import UNREADABLE
+from ohlcache.adapters.vendors.refusals import is_page, words_of
 from ohlcache.adapters.vendors.tiingo_loose import SECOND, UNIX_EPOCH, Instant, loose_daily, loose_iex
-from ohlcache.adapters.vendors.vendor_http import HOUR_SECONDS, STATUS_OK, refusal_by_status, retry_after_seconds
+from ohlcache.adapters.vendors.vendor_http import STATUS_OK, refusal_by_status, retry_after_seconds
 from ohlcache.domain.adjustment import Actions
 from ohlcache.domain.candles import Candles
 from ohlcache.domain.errors import (
@@ -50,8 +52,6 @@ T = TypeVar("T")
 Volume = int | float | None
 
 HALF_HOUR_SECONDS = HOUR_SECONDS // 2
-REFUSAL_BYTES_MAX = 4096
-"""Longer bodies with status 200 are answers, whatever words are in them."""
 
 
 class _DailyRow(msgspec.Struct, gc=False):
@@ -84,15 +84,18 @@ class _Found(msgspec.Struct):
     name: str | None = None
 
 
-class _Detail(msgspec.Struct):
-    detail: str | None = None
+class _SignOfLife(msgspec.Struct):
+    message: str
 
 
 _DAILY_ROWS = msgspec.json.Decoder(list[_DailyRow])
 _IEX_BARS = msgspec.json.Decoder(list[_IexBar])
 _METADATA = msgspec.json.Decoder(_Metadata)
 _FOUND = msgspec.json.Decoder(list[_Found])
-_DETAIL = msgspec.json.Decoder(_Detail)
+_SIGN_OF_LIFE = msgspec.json.Decoder(_SignOfLife)
+
+_OVER = "run over your"
+_KNOWN_TEXTS = (f"you have {_OVER}", f"error: you have {_OVER}", "please supply a token", "invalid token")
 
 
 def wire_ticker(ticker: str) -> str:
@@ -188,10 +191,15 @@ def parse_found(body: bytes) -> Sequence[TickerInfo]:
     return tuple(infos.values())
 
 
+def parse_sign_of_life(body: bytes) -> bool:
+    """Return True for the reply of ``/api/test``; VendorGarbage for anybody else's."""
+    return bool(_decoded(_SIGN_OF_LIFE, body).message)
+
+
 def refusal(reply: Reply, *, ticker: str, now: float) -> OhlcacheError | None:
     """Return the error that ``reply`` means, None where it is an answer."""
-    said = _said(reply)
-    if reply.status == 429 or "run over your" in said:  # noqa: PLR2004 - statuses are their own names
+    said = words_of(reply.body, member="detail", known_texts=_KNOWN_TEXTS)
+    if reply.status == 429 or _OVER in said:  # noqa: PLR2004 - statuses are their own names
         return _quota(said, retry_after_seconds(reply, now), now)
     if reply.status == 401 or (  # noqa: PLR2004
         reply.status in {STATUS_OK, 400, 403} and ("token" in said or "credentials" in said)
@@ -199,22 +207,14 @@ def refusal(reply: Reply, *, ticker: str, now: float) -> OhlcacheError | None:
         return BadVendorCredentials("Tiingo refused the key.")
     if reply.status == 403:  # noqa: PLR2004
         return NotEntitled("The Tiingo plan of the key does not include this data.")
+    if reply.status == 404 and is_page(reply.body):  # noqa: PLR2004
+        return VendorGarbage(
+            "What answers in Tiingo's place has a page for a 404, which Tiingo has not.",
+            hint="Check OHLCACHE_TIINGO_BASE_URL and the network between; nothing of the answer was kept.",
+        )
     if reply.status == 404:  # noqa: PLR2004
         return TickerNotFound(f"Tiingo does not know the ticker {ticker}.")
     return refusal_by_status(reply, now)
-
-
-def _said(reply: Reply) -> str:
-    """Return in lower case what a reply says in words: its ``detail``, or its text where it is no JSON at all."""
-    body = reply.body.strip()
-    if len(body) > REFUSAL_BYTES_MAX or body.startswith(b"["):
-        return ""
-    if body.startswith(b"{"):
-        try:
-            return (_DETAIL.decode(body).detail or "").lower()
-        except msgspec.MsgspecError:
-            return ""
-    return body.decode("utf-8", "replace").lower()
 
 
 def _quota(said: str, told_seconds: float | None, now: float) -> QuotaExceeded:
@@ -222,10 +222,10 @@ def _quota(said: str, told_seconds: float | None, now: float) -> QuotaExceeded:
 
     What is counted by the month comes back on the 1st, but asking once a day finds an upgraded plan.
     """
-    on_the_hour = (math.floor(now / HOUR_SECONDS) + 1) * HOUR_SECONDS - now
+    on_the_hour = seconds_to_next_hour(now)
     if "month" in said or "symbol" in said or "bandwidth" in said:
         message, wait = "The monthly allowance of the Tiingo key is used up.", next_midnight(now) - now
-    elif "daily" in said or "day" in said:
+    elif "daily" in said or re.search(r"\bday\b", said):
         message, wait = "The daily allowance of the Tiingo key is used up.", next_midnight(now) - now
     elif "hour" in said:
         message, wait = "The hourly allowance of the Tiingo key is used up.", on_the_hour

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import importlib
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from ohlcache.adapters.vendors.hourly_calls import HourlyCalls, seconds_to_next_hour
+from ohlcache.adapters.vendors.retry_after import wait_in
 from ohlcache.domain.errors import (
     BadVendorCredentials,
     OhlcacheError,
@@ -20,7 +21,6 @@ from ohlcache.domain.errors import (
     VendorGarbage,
     VendorUnavailable,
 )
-from ohlcache.domain.market_time import DAY_SECONDS
 from ohlcache.domain.observation import VendorAnswer
 from ohlcache.ports import Level, Metric, QuotaState
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-HOUR_SECONDS = 3600
 BODY_BYTES_MAX = 64 * 1024 * 1024
 CONNECTIONS_MAX = 32
 REDIRECTS_MAX = 3
@@ -45,7 +44,7 @@ STATUS_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back: the status, the whole body, and the header ``Retry-After`` where there was one."""
+    """What came back: the status, the whole body, and the lines of the header ``Retry-After`` where there was one."""
 
     status: int
     body: bytes
@@ -72,13 +71,9 @@ class HttpPool:
         client = importlib.import_module("aiohttp")
         try:
             return await _get(session, url, params, headers)
-        except (client.ClientError, OSError) as exc:
+        except (client.ClientError, OSError, ValueError) as exc:
+            # A ValueError is an address that cannot be one, or a header that cannot be read.
             failure = type(exc).__name__
-        except ValueError:
-            failure = "ValueError"
-        if failure == "ValueError":
-            # aiohttp refuses header values with line ends in them; its message repeats the value.
-            raise BadVendorCredentials("The vendor key holds characters that no key has.")
         raise VendorUnavailable(f"The connection to the vendor failed ({failure}).")
 
     async def close(self) -> None:
@@ -115,13 +110,23 @@ async def _get(
     for _ in range(REDIRECTS_MAX + 1):
         async with session.get(target, params=asked, headers=headers, allow_redirects=False) as response:
             if response.status not in STATUS_REDIRECTS:
-                return Reply(response.status, await _body(response), response.headers.get("Retry-After"))
-            following = response.url.join(type(response.url)(response.headers.get("Location", "")))
-            if following.origin() != response.url.origin():
-                # The key must not travel to anybody else.
-                raise VendorUnavailable("The vendor redirects to another host.")
-            target, asked = str(following), None
+                lines = "\n".join(response.headers.getall("Retry-After", []))
+                return Reply(response.status, await _body(response), lines or None)
+            target, asked = _redirected(response), None
     raise VendorUnavailable("The vendor redirects without end.")
+
+
+def _redirected(response: aiohttp.ClientResponse) -> str:
+    """Return the address that a reply redirects to; VendorUnavailable when that is none, or somebody else's."""
+    try:
+        following = response.url.join(type(response.url)(response.headers.get("Location", "")))
+        elsewhere = following.origin() != response.url.origin()
+    except ValueError:  # no address, or none of the web
+        following, elsewhere = response.url, True
+    if elsewhere:
+        # The key must not travel to anybody else.
+        raise VendorUnavailable("The vendor redirects to another host.")
+    return str(following)
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
@@ -140,6 +145,16 @@ class Refusal(Protocol):
     def __call__(self, reply: Reply, *, ticker: str, now: float) -> OhlcacheError | None:
         """Return the error that ``reply`` means, None where it is an answer."""
         ...
+
+
+@dataclass(slots=True)
+class _Question:
+    """One question to the vendor, and how many calls it has taken."""
+
+    path: str
+    params: Mapping[str, str]
+    ticker: str
+    calls: int = 0
 
 
 class VendorHttp:
@@ -168,9 +183,7 @@ class VendorHttp:
         self._telemetry = telemetry
         self._timeout_seconds = timeout_seconds
         self._pool = pool or HttpPool()
-        self._allowance = calls_per_hour
-        self._hour = 0
-        self._calls = 0
+        self._calls = HourlyCalls(calls_per_hour)
         self._blocked_until: float | None = None
         self._refuse_until: float | None = None
 
@@ -186,13 +199,14 @@ class VendorHttp:
     ) -> T:
         """Return ``parse`` of the body that GET ``path`` yields, within ``budget_share`` of the time-out.
 
-        ``ticker`` and ``logged`` go into the log line. Raises TickerNotFound or a VendorError.
+        ``ticker`` and ``logged`` go into the log line. Raises TickerNotFound or a VendorError; QuotaExceeded without a
+        call when the calls that this process may make in an hour are made.
         """
         self._check_blocked()
         outcome, rows = "cancelled", 0
-        started = self._clock.now()
+        started, question = self._clock.now(), _Question(path, params, ticker)
         try:
-            result = await self._answered(path, params, parse, ticker, self._timeout_seconds * budget_share)
+            result = await self._answered(question, parse, self._timeout_seconds * budget_share)
             outcome, rows = "ok", len(result.candles) if isinstance(result, VendorAnswer) else 0
             self._blocked_until = None
         except OhlcacheError as exc:
@@ -201,19 +215,8 @@ class VendorHttp:
                 self._blocked_until = self._clock.now() + exc.retry_after_seconds
             raise
         finally:
-            seconds = self._clock.now() - started
-            self._telemetry.count(Metric.VENDOR_CALLS, source=self._source, outcome=outcome)
-            self._telemetry.observe(Metric.VENDOR_SECONDS, seconds, source=self._source)
-            self._telemetry.log(
-                Level.INFO,
-                "vendor call",
-                source=self._source,
-                ticker=ticker,
-                **logged,
-                rows=rows,
-                outcome=outcome,
-                seconds=round(seconds, 3),
-            )
+            if question.calls:
+                self._report(started, outcome, ticker=ticker, **logged, rows=rows)
         return result
 
     async def prepare(self) -> None:
@@ -224,47 +227,55 @@ class VendorHttp:
         """Return the calls of this hour, the allowance, and until when the vendor has said to wait."""
         now = self._clock.now()
         blocked = self._blocked_until if self._blocked_until is not None and self._blocked_until > now else None
-        calls = self._calls if int(now // HOUR_SECONDS) == self._hour else 0
-        return QuotaState(calls, self._allowance, blocked)
+        if not self._calls.left(now):
+            blocked = max(blocked or 0.0, now + seconds_to_next_hour(now))
+        return QuotaState(self._calls.made(now), self._calls.allowance, blocked)
 
     async def close(self) -> None:
         """Close the connections; vendors that share a pool end together, and a later call opens new ones."""
         await self._pool.close()
 
-    async def _answered(
-        self, path: str, params: Mapping[str, str], parse: Callable[[bytes], T], ticker: str, budget_seconds: float
-    ) -> T:
+    def _report(self, started: float, outcome: str, **logged: object) -> None:
+        """Count, time and log a question that was asked since ``started``."""
+        seconds = self._clock.now() - started
+        self._telemetry.count(Metric.VENDOR_CALLS, source=self._source, outcome=outcome)
+        self._telemetry.observe(Metric.VENDOR_SECONDS, seconds, source=self._source)
+        timed = {"outcome": outcome, "seconds": round(seconds, 3)}
+        self._telemetry.log(Level.INFO, "vendor call", source=self._source, **logged, **timed)
+
+    async def _answered(self, question: _Question, parse: Callable[[bytes], T], budget_seconds: float) -> T:
         await self.prepare()  # on our own time, not on the vendor's
         try:
             async with asyncio.timeout(budget_seconds):
-                reply = await self._reply(path, params, ticker)
+                reply = await self._reply(question)
         except TimeoutError as exc:
             raise VendorUnavailable("The vendor did not answer in time.") from exc
         return parse(reply.body)
 
-    async def _reply(self, path: str, params: Mapping[str, str], ticker: str) -> Reply:
+    async def _reply(self, question: _Question) -> Reply:
         key = await self._key.get()
-        reply, refused = await self._attempt(path, params, ticker, key)
+        reply, refused = await self._attempt(question, key)
         if isinstance(refused, BadVendorCredentials):
             fresh = await self._key.get()
             if fresh == key:  # else somebody has refreshed it in the meantime
                 fresh = await self._key.get(refresh=True)
-            if fresh != key:
-                reply, refused = await self._attempt(path, params, ticker, fresh)
+            if fresh != key and self._calls.left(self._clock.now()):
+                reply, refused = await self._attempt(question, fresh)
         if refused is not None:
             raise refused
         return reply
 
-    async def _attempt(
-        self, path: str, params: Mapping[str, str], ticker: str, key: str
-    ) -> tuple[Reply, OhlcacheError | None]:
+    async def _attempt(self, question: _Question, key: str) -> tuple[Reply, OhlcacheError | None]:
         if not key.strip():
             return Reply(401, b""), BadVendorCredentials("The vendor key is empty.")
-        hour = int(self._clock.now() // HOUR_SECONDS)
-        self._calls = self._calls + 1 if hour == self._hour else 1
-        self._hour = hour
-        reply = await self._pool.get(self._base_url + path, params, self._headers_of(key))
-        refused = self._refusal(reply, ticker=ticker, now=self._clock.now())
+        if not key.isprintable():  # aiohttp refuses line ends in a header with a message that repeats them
+            return Reply(401, b""), BadVendorCredentials("The vendor key holds characters that no key has.")
+        # Checked and counted in one step: of many that ask at once none goes beyond the allowance.
+        self._calls.check(self._clock.now())
+        self._calls.add(self._clock.now())
+        question.calls += 1
+        reply = await self._pool.get(self._base_url + question.path, question.params, self._headers_of(key))
+        refused = self._refusal(reply, ticker=question.ticker, now=self._clock.now())
         if isinstance(refused, QuotaExceeded) and retry_after_seconds(reply, self._clock.now()) is not None:
             self._refuse_until = self._clock.now() + (refused.retry_after_seconds or 0.0)
         return reply, refused
@@ -280,16 +291,8 @@ class VendorHttp:
 
 
 def retry_after_seconds(reply: Reply, now: float) -> float | None:
-    """Return the wait that the header ``Retry-After`` (seconds or HTTP date) asks for, a day at most; None without."""
-    text = (reply.retry_after or "").strip()
-    if text.isascii() and text.isdigit():
-        wait = float(text)
-    else:
-        try:
-            wait = parsedate_to_datetime(text).timestamp() - now
-        except (ValueError, TypeError, OverflowError):
-            return None
-    return min(max(wait, 0.0), float(DAY_SECONDS))
+    """Return the wait that the header ``Retry-After`` asks for, a day at most; None without."""
+    return wait_in(reply.retry_after, now)
 
 
 def refusal_by_status(reply: Reply, now: float) -> VendorError | None:
