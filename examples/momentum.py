@@ -1,4 +1,7 @@
-"""Rank tickers by momentum: the same cache feeds every run, so only the first one costs vendor calls.
+"""Rank tickers by momentum: the same cache feeds every run.
+
+The first run costs a vendor call for each ticker, and so does the first run after a new daily candle is due (17:30 New
+York); while that may still change, until 20:00, it is asked for again after five minutes. Every other run costs none.
 
 Run it with ``python examples/momentum.py``; without a vendor key it answers from the bundled sample.
 """

@@ -70,7 +70,7 @@ class Settings(BaseSettings):
     """``sample``, ``tiingo`` or ``finnhub``; unset: ``tiingo`` when its key is set, else ``sample``."""
 
     store: StoreEngine = Field(StoreEngine.SQLITE, validation_alias=_named("OHLCACHE_STORE"))
-    """What keeps candles: ``sqlite``, ``dynamodb`` or ``memory``."""
+    """What keeps candles: ``sqlite``, ``dynamodb`` or ``memory``, which writes nothing to disk."""
 
     data_dir: Path = Field(
         default_factory=lambda: Path.home() / ".local" / "share" / "ohlcache",

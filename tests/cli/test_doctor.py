@@ -33,11 +33,39 @@ def test_all_is_well(ohlcache: Command, vendors: FakeVendors) -> None:
     found = findings(ended)
     assert ended.code == 0
     assert list(found) == [
-        "version", "source", "serving", "disk", "store", "vendor tiingo", "calendar", "clock", "extras",
+        "version", "source", "serving", "disk", "store", "vendor tiingo", "terms", "calendar", "clock", "extras",
     ]  # fmt: skip
     assert {finding["verdict"] for finding in found.values()} == {Verdict.OK, Verdict.WARN}
     assert found["clock"]["verdict"] == Verdict.WARN  # OHLCACHE_CLOCK is set
     assert found["clock"]["found"] == "2024-06-03 21:00 in New York, set by OHLCACHE_CLOCK"
+
+
+@pytest.mark.parametrize(
+    ("environment", "says"),
+    [
+        ({}, "Tiingo's of 2026-08-05 allow no durable storage on Starter"),
+        ({"OHLCACHE_SOURCE": "finnhub", "FINNHUB_API_KEY": "invented"}, "read Finnhub's"),
+        ({"OHLCACHE_STORE": "memory"}, None),
+        ({"OHLCACHE_SOURCE": "sample"}, None),
+    ],
+)
+def test_the_terms_of_storing(
+    ohlcache: Command,
+    vendors: FakeVendors,
+    monkeypatch: pytest.MonkeyPatch,
+    environment: dict[str, str],
+    says: str | None,
+) -> None:
+    """Whoever stores a vendor's data reads that its terms may forbid it, and which setting stores nothing."""
+    monkeypatch.setenv("FINNHUB_BASE_URL", vendors.finnhub_url)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    found = findings(ohlcache("doctor", "--json"))
+    if says is None:
+        assert "terms" not in found
+    else:
+        assert says in found["terms"]["found"]
+        assert "OHLCACHE_STORE=memory stores nothing" in found["terms"]["found"]
 
 
 def test_a_variable_that_is_none_of_ours(ohlcache: Command, monkeypatch: pytest.MonkeyPatch) -> None:

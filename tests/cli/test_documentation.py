@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 CLI = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
 LIBRARY = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md"))]
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
 ELSEWHERE = {"create-table", "smoke-test", "sanity-test", "fidelity"}
 """Commands whose options their own documents explain."""
@@ -91,16 +93,29 @@ def test_every_method_is_documented() -> None:
             assert re.search(rf"\b{name}\b", LIBRARY), name
 
 
-def test_the_code_in_the_document_runs(tmp_path: Path) -> None:
-    """Every Python block of docs/library.md runs, one after the other, as they stand."""
-    blocks = re.findall(r"```python\n(.*?)```", LIBRARY, re.DOTALL)
-    script = tmp_path / "library.py"
-    script.write_text("\n".join(blocks), encoding="utf-8")
+def python_in(document: str) -> list[str]:
+    return re.findall(r"```python\n(.*?)```", document, re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    ("document", "printed"), [(LIBRARY, "253 110.38 sample"), (README, "AAPL")], ids=["library", "README"]
+)
+def test_the_code_in_the_document_runs(tmp_path: Path, document: str, printed: str) -> None:
+    """Every Python block of docs/library.md and of the README runs as a script, one after the other, as they stand."""
+    script = tmp_path / "document.py"
+    script.write_text("\n".join(python_in(document)), encoding="utf-8")
     ended = subprocess.run(
         [sys.executable, "-W", "error", str(script)], capture_output=True, text=True, check=False, timeout=100
     )
     assert (ended.returncode, ended.stderr) == (0, "")
-    assert "253 110.38 sample" in ended.stdout
+    assert printed in ended.stdout
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_code_in_documents_is_python(document: Path) -> None:
+    """What is shown as Python can be pasted into a script: no ``await`` outside of a function."""
+    for block in python_in(document.read_text(encoding="utf-8")):
+        compile(block, str(document), "exec")
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)

@@ -107,3 +107,24 @@ async def test_a_cold_deployment_starts_from_the_store(cache: Callable[..., Worl
     fresh = world.other()
     assert fresh.memory.statistics().entries == 0
     assert (await fresh.ask(range="1M")).tier == "memory"
+
+
+@pytest.mark.parametrize(
+    ("adjust", "served_until", "asked_again"),
+    [
+        ("splits", "2024-06-04T21:29:00Z", "2024-06-04T21:31:00Z"),
+        ("none", "2024-09-01T00:59:00Z", "2024-09-02T01:01:00Z"),
+    ],
+)
+async def test_other_processes_keep_finished_answers(
+    cache: Callable[..., World], adjust: str, served_until: str, asked_again: str
+) -> None:
+    """The README's limit: adjusted until the next daily candle is due, closed days without adjustment for the retention."""
+    world = cache()
+    other, wishes = world.other(), {"start_date": "2024-03-04", "end_date": "2024-03-28", "adjust": adjust}
+    await other.ask(**wishes)
+    await world.first.cache.invalidate_all_caches("AAPL")
+    world.clock.set(served_until)
+    assert (await other.ask(**wishes)).tier == "in-memory"
+    world.clock.set(asked_again)
+    assert (await other.ask(**wishes)).tier == "tiingo"

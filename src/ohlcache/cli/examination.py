@@ -82,7 +82,7 @@ async def examine() -> list[Finding]:
     findings += await asyncio.to_thread(lambda: list(_disk(settings)))
     findings += [finding async for finding in _store(settings)]
     findings += [finding async for finding in _vendors(settings)]
-    findings += [_calendar(settings), _clock(settings)]
+    findings += [*_terms(settings), _calendar(settings), _clock(settings)]
     findings += _extras()
     return findings
 
@@ -128,6 +128,17 @@ def _disk(settings: Settings) -> Iterator[Finding]:
 
 def _existing(folder: Path) -> Path:
     return next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+
+
+def _terms(settings: Settings) -> Iterator[Finding]:
+    """Say what has to be known before a vendor's data is stored; whether it is allowed is between user and vendor."""
+    if settings.chosen_source is Source.SAMPLE or settings.store is StoreEngine.MEMORY:
+        return
+    tiingo = (
+        "Tiingo's of 2026-08-05 allow no durable storage on Starter and Trial plans, and on paid ones while they run"
+    )
+    says = tiingo if settings.chosen_source is Source.TIINGO else "read Finnhub's"
+    yield ok("terms", f"{says}; your contract decides, OHLCACHE_STORE=memory stores nothing")
 
 
 async def _store(settings: Settings) -> AsyncIterator[Finding]:

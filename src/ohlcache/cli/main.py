@@ -46,7 +46,7 @@ def build_app(words: Sequence[str] = ()) -> typer.Typer:
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
-        help="A read-through cache for OHLC candles: complete or not a hit, one vendor call, right forever.",
+        help="A read-through cache for OHLC candles, between you and a rate-limited vendor.",
         epilog="Settings come from the environment: see `ohlcache settings`. If something is wrong: `ohlcache doctor`.",
     )
     app.callback()(_common)
