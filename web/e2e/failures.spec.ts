@@ -234,6 +234,29 @@ vendorTest('the vendor is down: the old chart stays with a word about it, and a 
   await chart.settled();
 });
 
+vendorTest('a person’s retry says no-cache; what the page asks for by itself does not', async ({ page, vendor, network }) => {
+  const asked = (): (string | undefined)[] =>
+    network.heads
+      .filter((head) => /^GET \S+\/ohlc\?/.test(head))
+      .map((head) => /^cache-control: *(.*)$/im.exec(head)?.[1]?.trim());
+  await vendor.always({ '5xx': 503 });
+  const chart = new ChartPage(page);
+  await page.goto('/?ticker=SPY&range=1M&resolution=D');
+  await expect(chart.byId('trouble')).toBeVisible();
+  expect(asked()).toEqual([undefined, undefined, undefined, undefined]);
+  await vendor.always({});
+  await chart.byId('retry').click();
+  await expect.poll(() => asked()[4]).toBe('no-cache');
+  await expect(async () => {
+    if (await chart.byId('retry').isVisible()) await chart.byId('retry').click({ timeout: 2000 });
+    await expect(chart.chart).toHaveAttribute('data-candles', /^[1-9]/, { timeout: 10_000 });
+  }).toPass({ timeout: 90_000 });
+  const before = asked().length;
+  await chart.byId('refresh').click();
+  await expect.poll(() => asked().length).toBe(before + 1);
+  expect(asked().at(-1)).toBeUndefined();
+});
+
 vendorTest('intraday candles that cannot be had: daily ones instead, and a word about it', async ({ page, vendor }) => {
   const chart = await new ChartPage(page).open('/?ticker=MSFT&range=1M&resolution=D');
   await vendor.always({ '5xx': 503 });

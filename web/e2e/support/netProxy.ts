@@ -17,6 +17,8 @@ const SEGMENT_BYTES = 1460;
 
 export class NetProxy {
   port = 0;
+  /** The head of every request, as it went over the line: no browser lists the headers that its own cache adds. */
+  readonly heads: string[] = [];
   #conditions = { ...PERFECT };
   #server: net.Server | undefined;
   readonly #sockets = new Set<net.Socket>();
@@ -72,8 +74,19 @@ export class NetProxy {
       socket.setNoDelay(true);
       socket.on('error', end);
     }
+    this.#note(client);
     this.#pump(client, upstream, 'up', end);
     this.#pump(upstream, client, 'down', end);
+  }
+
+  /** Requests of the page have no body, so a head ends where the next one begins. */
+  #note(client: net.Socket): void {
+    let received = '';
+    client.on('data', (bytes: Buffer) => {
+      const parts = (received + bytes.toString('latin1')).split('\r\n\r\n');
+      received = parts.pop() ?? '';
+      this.heads.push(...parts);
+    });
   }
 
   #pump(from: net.Socket, to: net.Socket, direction: 'up' | 'down', end: () => void): void {

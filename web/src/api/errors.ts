@@ -6,7 +6,6 @@ export interface ErrorBody {
   hint?: string | null;
   field?: string | null;
   retry_after_seconds?: number | null;
-  missing?: string[] | null;
   request_id?: string | null;
 }
 
@@ -20,8 +19,9 @@ export class ApiError extends Error {
     readonly status: number,
     readonly body: ErrorBody,
     retryAfterSeconds: number | null,
+    options?: ErrorOptions,
   ) {
-    super(body.message);
+    super(body.message, options);
     this.retryAt = retryAfterSeconds === null ? null : Date.now() + retryAfterSeconds * 1000;
   }
 }

@@ -13,7 +13,7 @@ const FORMING_LIFE_MS = 5 * MINUTE_MS;
  */
 export function formingCandles({ candles, forming, resolution, cache_expires_at }: Answer): number {
   if (resolution === 'D' || forming === 0) return forming;
-  const heardAtLeast = Date.parse(cache_expires_at) - FORMING_LIFE_MS;
+  const heardAtLeast = Date.parse(cache_expires_at ?? '') - FORMING_LIFE_MS;
   const closesAt = Date.parse(candles.date.at(-1) ?? '') + RESOLUTION_MINUTES[resolution] * MINUTE_MS;
   return closesAt <= heardAtLeast ? 0 : 1;
 }

@@ -1,9 +1,11 @@
 /** Candles of one ticker and span, with the certificate and the provenance they came with. */
 
-import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
+import { infiniteQueryOptions, type QueryClient, type QueryKey, queryOptions } from '@tanstack/react-query';
 
 import { daysBetween, marketDate, shiftDay } from '../lib/newYork';
-import type { Adjustment, RangeName, Resolution } from '../lib/resolution';
+import { type Adjustment, ADJUSTMENTS, type RangeName, type Resolution, RESOLUTIONS } from '../lib/resolution';
+import { markByHand, takenByHand } from './byHand';
+import { count, type Decoder, list, moment, number, object, oneOf, orNull, text, truth, Unreadable } from './decode';
 import { getJson } from './http';
 import { quotaWaitMs } from './retry';
 
@@ -24,7 +26,7 @@ export interface OhlcBody {
   end_date: string;
   count: number;
   source: string;
-  cache_expires_at: string;
+  cache_expires_at: string | null;
   resolution: Resolution;
   resolution_fallback: boolean;
   fallback_message: string | null;
@@ -39,6 +41,48 @@ export interface OhlcBody {
   synthetic: boolean;
   stale: boolean;
 }
+
+const columns = object<Columns>({
+  date: list(moment),
+  open: list(number),
+  high: list(number),
+  low: list(number),
+  close: list(number),
+  volume: list(number),
+});
+
+/** Columns of one length: a chart that reads beyond the end of one draws candles without a price. */
+const evenColumns: Decoder<Columns> = (value, path) => {
+  const candles = columns(value, path);
+  for (const [name, column] of Object.entries(candles) as [string, unknown[]][]) {
+    if (column.length !== candles.date.length) throw new Unreadable(`${path}.${name}`, 'as long as the dates');
+  }
+  return candles;
+};
+
+export const ohlcBody = object<OhlcBody>({
+  ticker: text,
+  candles: evenColumns,
+  time_range: text,
+  start_date: moment,
+  end_date: moment,
+  count,
+  source: text,
+  cache_expires_at: orNull(moment),
+  resolution: oneOf(RESOLUTIONS),
+  resolution_fallback: truth,
+  fallback_message: orNull(text),
+  adjustment: oneOf(ADJUSTMENTS),
+  expected: count,
+  known_empty: count,
+  forming: count,
+  complete: truth,
+  missing: list(moment),
+  calendar_version: text,
+  data_until: orNull(moment),
+  synthetic: truth,
+  stale: truth,
+});
 
 /** Where an answer came from, how old it was on arrival, and how long it stays true. */
 export interface Provenance {
@@ -70,6 +114,11 @@ const REFRESH_LEAST_MS = 15_000;
 const REFRESH_MOST_MS = 6 * 3600_000;
 const KEPT_MS = 30 * 60_000;
 
+interface Asked {
+  queryKey: QueryKey;
+  signal: AbortSignal;
+}
+
 export function ohlcPath(request: OhlcRequest): string {
   const query = new URLSearchParams();
   if ('range' in request.span) query.set('range', request.span.range);
@@ -83,15 +132,17 @@ export function ohlcPath(request: OhlcRequest): string {
   return `/api/v2/tickers/${encodeURIComponent(request.ticker)}/ohlc?${query.toString()}`;
 }
 
-async function fetchOhlc(request: OhlcRequest, signal: AbortSignal): Promise<Answer> {
-  const { body, headers, elapsedMs } = await getJson<OhlcBody>(ohlcPath(request), signal, COLUMNS);
+async function fetchOhlc(request: OhlcRequest, { queryKey, signal }: Asked): Promise<Answer> {
+  const path = ohlcPath(request);
+  const asked = { signal, accept: COLUMNS, byHand: takenByHand(queryKey) };
+  const { body, headers, elapsedMs } = await getJson(path, ohlcBody, asked);
   return { ...body, provenance: readProvenance(headers, body.cache_expires_at, elapsedMs, Date.now()) };
 }
 
-export function readProvenance(headers: Headers, expiresAt: string, elapsedMs: number, now: number): Provenance {
+export function readProvenance(headers: Headers, expiresAt: string | null, elapsedMs: number, now: number): Provenance {
   return {
     tier: headers.get('X-Cache-Source') ?? 'unknown',
-    ageSeconds: Number(headers.get('X-Cache-Age') ?? 0),
+    ageSeconds: Number(headers.get('X-Cache-Age')) || 0,
     receivedAtMs: now,
     cacheKey: headers.get('X-Cache-Key'),
     degraded: headers.get('X-Cache-Degraded') === 'true',
@@ -101,10 +152,10 @@ export function readProvenance(headers: Headers, expiresAt: string, elapsedMs: n
 }
 
 /** By the server's clock, never this machine's: its word on the time to live, else by when the answer expires. */
-function freshForSeconds(headers: Headers, expiresAt: string): number | null {
+function freshForSeconds(headers: Headers, expiresAt: string | null): number | null {
   const ttl = /(?:^|;)\s*ttl=(-?\d+)/.exec(headers.get('Cache-Status') ?? '')?.[1];
   if (ttl !== undefined) return Math.max(0, Number(ttl));
-  const seconds = (Date.parse(expiresAt) - Date.parse(headers.get('Date') ?? '')) / 1000;
+  const seconds = (Date.parse(expiresAt ?? '') - Date.parse(headers.get('Date') ?? '')) / 1000;
   return seconds > 0 ? seconds : null;
 }
 
@@ -118,12 +169,20 @@ export function refreshAfterMs(answer: Answer | undefined): number | false {
 export function ohlcQuery(request: OhlcRequest) {
   return queryOptions({
     queryKey: ['ohlc', request] as const,
-    queryFn: ({ signal }) => fetchOhlc(request, signal),
+    queryFn: (asked) => fetchOhlc(request, asked),
     gcTime: KEPT_MS,
     structuralSharing: false,
     staleTime: (query) => refreshAfterMs(query.state.data) || Infinity,
     refetchInterval: (query) => quotaWaitMs(query.state.error, Date.now()) || refreshAfterMs(query.state.data),
   });
+}
+
+/** Drop what the page holds of `request`, older candles too: it may be what failed. The next request is a person's. */
+export function startAnew(client: QueryClient, request: OhlcRequest): void {
+  const { queryKey } = ohlcQuery(request);
+  client.removeQueries({ queryKey, exact: true });
+  client.removeQueries({ queryKey: ['ohlc-older', { ...request, span: null }] });
+  markByHand(queryKey);
 }
 
 /** The first market date of the exchange calendar; the API refuses spans before it. */
@@ -141,10 +200,10 @@ export function olderQuery(request: OhlcRequest, base: Answer | undefined) {
   const days = base === undefined ? 0 : olderSpanDays(base);
   return infiniteQueryOptions({
     queryKey: ['ohlc-older', { ...request, span: null, start, days }] as const,
-    queryFn: ({ pageParam, signal }) =>
+    queryFn: ({ pageParam, queryKey, signal }) =>
       fetchOhlc(
         { ...request, span: { startDate: olderStart(pageParam, days), endDate: pageParam } },
-        signal,
+        { queryKey, signal },
       ),
     initialPageParam: shiftDay(start ?? '2000-01-01', -1),
     getNextPageParam: (page) => (mayHaveOlder(page) ? shiftDay(marketDate(page.start_date), -1) : undefined),

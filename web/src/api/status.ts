@@ -2,7 +2,8 @@
 
 import { queryOptions } from '@tanstack/react-query';
 
-import type { Adjustment, Resolution } from '../lib/resolution';
+import { type Adjustment, ADJUSTMENTS, type Resolution, RESOLUTIONS } from '../lib/resolution';
+import { count, list, moment, number, object, oneOf, orNull, some, text, truth } from './decode';
 import { getJson } from './http';
 
 export interface ResolutionTraits {
@@ -35,12 +36,40 @@ export interface Status {
   };
 }
 
+export const statusBody = object<Status>({
+  version: text,
+  source: text,
+  market_date: moment,
+  data_until: orNull(moment),
+  resolutions: some(RESOLUTIONS, object<ResolutionTraits>({ adjustments: list(oneOf(ADJUSTMENTS)), synthetic: truth })),
+  memory: object<Status['memory']>({
+    entries: count,
+    entries_max: count,
+    bytes: count,
+    bytes_max: count,
+    hits: count,
+    misses: count,
+    evictions: count,
+  }),
+  store: object<Status['store']>({
+    name: text,
+    breaker: object<Status['store']['breaker']>({ state: text, failures: count, open_until: orNull(moment) }),
+  }),
+  vendor: object<Status['vendor']>({
+    name: text,
+    calls: number,
+    allowance: orNull(number),
+    blocked_until: orNull(moment),
+    calls_saved: number,
+  }),
+});
+
 const POLL_MS = 5000;
 
 /** Polled while the page is visible; it is also how the page notices that the server is gone. */
 export const statusQuery = queryOptions({
   queryKey: ['status'] as const,
-  queryFn: async ({ signal }) => (await getJson<Status>('/api/v2/status', signal)).body,
+  queryFn: async ({ signal }) => (await getJson('/api/v2/status', statusBody, { signal })).body,
   refetchInterval: POLL_MS,
   staleTime: POLL_MS,
   retry: false,

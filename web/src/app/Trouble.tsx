@@ -69,7 +69,8 @@ export function TroubleBar({ error, ticker, shown, onRetry }: { error: Error; ti
 }
 
 function worthRetrying(error: Error): boolean {
-  return error instanceof Unreachable || (error instanceof ApiError && (error.status === 429 || error.status >= 500));
+  if (!(error instanceof ApiError)) return error instanceof Unreachable;
+  return error.status === 429 || error.status >= 500 || error.body.code === 'unreadable';
 }
 
 function wording(error: Error, ticker: string): { title: string; text: ReactNode } {
@@ -91,6 +92,8 @@ function wording(error: Error, ticker: string): { title: string; text: ReactNode
       return { title: 'The data vendor is down.', text: sentence(message) };
     case 'vendor_credentials':
       return { title: 'The vendor refused this server’s key.', text: hint ?? sentence(message) };
+    case 'unreadable':
+      return { title: 'The answer cannot be read.', text };
     case 'incomplete_data':
       return { title: 'Some candles are missing.', text: sentence(message) };
     default:

@@ -1,8 +1,9 @@
 /** The candles of one chart: the answer asked for, older ones panned to, and what stays on screen meanwhile. */
 
-import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query';
+import { keepPreviousData, useInfiniteQuery, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useMemo, useState } from 'react';
 
+import { askByHand } from '../../api/byHand';
 import { onRestored } from '../../api/connection';
 import { Unreachable } from '../../api/errors';
 import { type Answer, mayHaveOlder, type OhlcRequest, ohlcQuery, olderQuery } from '../../api/ohlc';
@@ -23,6 +24,7 @@ export interface Candles {
   olderError: Error | null;
   /** Names what is on screen, for the view. */
   viewKey: string;
+  /** A person asks again for what failed. */
   retry: () => void;
   loadOlder: () => void;
 }
@@ -30,7 +32,9 @@ export interface Candles {
 const NO_PAGES: Answer[] = [];
 
 export function useCandles(request: OhlcRequest): Candles {
-  const base = useQuery({ ...ohlcQuery(request), placeholderData: keepPreviousData });
+  const client = useQueryClient();
+  const baseQuery = ohlcQuery(request);
+  const base = useQuery({ ...baseQuery, placeholderData: keepPreviousData });
   const own = base.isPlaceholderData ? undefined : base.data;
   const [lastGood, setLastGood] = useState(own);
   if (own !== undefined && own !== lastGood) setLastGood(own);
@@ -38,7 +42,8 @@ export function useCandles(request: OhlcRequest): Candles {
   // A failed request keeps the chart of the same ticker; another ticker's chart under this one's name would lie.
   const answer = own ?? (base.error !== null && kept?.ticker !== request.ticker ? undefined : kept);
 
-  const older = useInfiniteQuery(olderQuery(request, own));
+  const olderPages = olderQuery(request, own);
+  const older = useInfiniteQuery(olderPages);
   const { fetchNextPage, hasNextPage, isFetching, isError: olderFailed, error: olderError } = older;
   const pages = own === undefined ? undefined : older.data?.pages;
   const isMore = older.data === undefined ? own !== undefined && own.count > 0 && mayHaveOlder(own) : hasNextPage;
@@ -75,8 +80,9 @@ export function useCandles(request: OhlcRequest): Candles {
     olderError,
     viewKey: answer === undefined ? '' : [answer.ticker, answer.time_range, answer.resolution, answer.start_date].join(' '),
     retry: () => {
-      void refetch();
-      if (olderFailed) void fetchNextPage();
+      // Where only older candles failed, the vendor has nothing to be asked again about these.
+      if (!olderFailed || base.error !== null || answer?.stale === true) void askByHand(client, baseQuery.queryKey, refetch);
+      if (olderFailed) void askByHand(client, olderPages.queryKey, fetchNextPage);
     },
     loadOlder,
   };

@@ -13,6 +13,7 @@ const STATE_NAMES: Record<SessionState, string> = {
   final: 'Final',
   forming: 'Forming',
   'known-empty': 'Known empty',
+  rejected: 'With a row that cannot be true',
   missing: 'Not held',
   'not-due': 'Not due yet',
   unlisted: 'Not listed',
@@ -32,7 +33,7 @@ export function CoverageCalendar({ ticker, resolution, today, formats }: Coverag
   const [pointed, setPointed] = useState<SessionCoverage | null>(null);
   const year = chosen ?? thisYear;
   const end = year === thisYear ? today : `${year}-12-31`;
-  const { data } = useQuery(coverageQuery(ticker, resolution, `${year}-01-01`, end));
+  const { data, error } = useQuery(coverageQuery(ticker, resolution, `${year}-01-01`, end));
   const sessions = data?.sessions ?? [];
   const counts = tally(sessions);
   const present = SESSION_STATES.filter((state) => (counts[state] ?? 0) > 0);
@@ -78,7 +79,7 @@ export function CoverageCalendar({ ticker, resolution, today, formats }: Coverag
         ))}
       </div>
       <p className="inside-quiet coverage-word" data-testid="coverage-summary">
-        {pointed === null ? summary || 'Nothing is held of this year.' : describe(pointed, formats)}
+        {pointed === null ? summary || (error?.message ?? 'Nothing is held of this year.') : describe(pointed, formats)}
       </p>
       <ul className="coverage-key">
         {present.map((state) => (

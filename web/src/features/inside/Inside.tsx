@@ -2,6 +2,7 @@ import './inside.css';
 
 import { useQuery } from '@tanstack/react-query';
 
+import { ApiError } from '../../api/errors';
 import { type Status, statusQuery } from '../../api/status';
 import { countdown, type Formats } from '../../lib/format';
 import type { Resolution } from '../../lib/resolution';
@@ -18,7 +19,7 @@ interface InsideProps {
 
 /** The cache made visible: what it saved, what is left, what it holds of the ticker on screen. */
 export function Inside({ ticker, resolution, formats, onClose }: InsideProps) {
-  const { data: status } = useQuery(statusQuery);
+  const { data: status, error } = useQuery(statusQuery);
   return (
     <aside className="inside" data-testid="inside" aria-label="Inside the cache">
       <header className="inside-header">
@@ -27,7 +28,13 @@ export function Inside({ ticker, resolution, formats, onClose }: InsideProps) {
           <Icon name="close" />
         </button>
       </header>
-      {status === undefined ? <p className="inside-quiet">Waiting for the server…</p> : <Figures status={status} formats={formats} />}
+      {status === undefined ? (
+        <p className="inside-quiet" data-testid="inside-waiting">
+          {error instanceof ApiError ? error.body.message : 'Waiting for the server…'}
+        </p>
+      ) : (
+        <Figures status={status} formats={formats} />
+      )}
       {status !== undefined && (
         <CoverageCalendar ticker={ticker} resolution={resolution} today={status.market_date} formats={formats} />
       )}

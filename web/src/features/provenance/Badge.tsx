@@ -58,7 +58,7 @@ export function Badge({ answer, formats }: { answer: Answer; formats: Formats })
           <Row name="Candles" value={candlesWords(answer, formats)} />
           {answer.known_empty > 0 && <Row name="Empty sessions" value={`${formats.integer(answer.known_empty)}, confirmed`} />}
           {answer.forming > 0 && <Row name="May still change" value={formats.integer(answer.forming)} />}
-          <Row name="True until" value={instant(answer.cache_expires_at, formats)} />
+          <Row name="True until" value={instant(answer.cache_expires_at ?? '', formats)} />
           <Row name="Calendar" value={answer.calendar_version} />
           {provenance.cacheKey !== null && <Row name="Key" value={provenance.cacheKey} code />}
         </dl>
