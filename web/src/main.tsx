@@ -8,6 +8,8 @@ import { accessKey } from './api/accessKey';
 import { onRestored, watchNetwork } from './api/connection';
 import { retryDelayMs, shouldRetry } from './api/retry';
 import { App } from './app/App';
+import { ErrorBoundary } from './app/ErrorBoundary';
+import { PageFailure } from './app/PageFailure';
 import { watchReturn } from './app/refreshOnReturn';
 
 const client = new QueryClient({
@@ -43,8 +45,10 @@ const root = document.getElementById('root');
 if (root === null) throw new Error('index.html has no element with the id "root"');
 createRoot(root).render(
   <StrictMode>
-    <QueryClientProvider client={client}>
-      <App />
-    </QueryClientProvider>
+    <ErrorBoundary of="page" fallback={() => <PageFailure />}>
+      <QueryClientProvider client={client}>
+        <App />
+      </QueryClientProvider>
+    </ErrorBoundary>
   </StrictMode>,
 );

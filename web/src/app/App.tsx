@@ -3,6 +3,7 @@ import './app.css';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 
+import { ohlcPath, startAnew } from '../api/ohlc';
 import { statusQuery } from '../api/status';
 import { ConnectionBanner } from '../features/connection/ConnectionBanner';
 import { adjustmentRefusal, resolutionRefusal, tooMany } from '../features/controls/combinations';
@@ -20,6 +21,8 @@ import { recall, remember } from '../lib/storage';
 import { useStore } from '../lib/store';
 import { Icon } from '../lib/ui/Icon';
 import { useMedia } from '../lib/useMedia';
+import { ChartFailure } from './ChartFailure';
+import { ErrorBoundary } from './ErrorBoundary';
 import { type PageKeys, SHORTCUTS, useShortcuts } from './shortcuts';
 import { Tile } from './Tile';
 import { canFillScreen, useFullScreen } from './useFullScreen';
@@ -238,46 +241,67 @@ export function App() {
           />
         )}
         <div className="tiles" data-testid="tiles" data-count={tickers.length}>
-          {tickers.map((ticker, index) => (
-            <Tile
-              key={index}
-              request={{ ticker, span, resolution, adjust, partial: view.partial }}
-              several={several}
-              active={ticker === active}
-              theme={paint}
-              formats={formats}
-              onKnown={noteTicker}
-              onActivate={() => {
-                setActiveTicker(ticker);
-              }}
-              onRemove={() => {
-                change({ tickers: tickers.filter((other) => other !== ticker) });
-              }}
-              onTicker={(chosen) => {
-                chooseTicker(chosen, ticker);
-              }}
-              onPartial={() => {
-                change({ partial: true });
-              }}
-              onFiner={() => {
-                choose({ resolution: '5' });
-              }}
-              onMonth={() => {
-                choose({ span: { range: '1M' } });
-              }}
-            />
-          ))}
+          {tickers.map((ticker, index) => {
+            const request = { ticker, span, resolution, adjust, partial: view.partial };
+            const remove = (): void => {
+              change({ tickers: tickers.filter((other) => other !== ticker) });
+            };
+            return (
+              <ErrorBoundary
+                key={index}
+                of={ohlcPath(request)}
+                fallback={(again) => (
+                  <ChartFailure
+                    ticker={ticker}
+                    several={several}
+                    onRemove={remove}
+                    onRetry={() => {
+                      startAnew(client, request);
+                      again();
+                    }}
+                  />
+                )}
+              >
+                <Tile
+                  request={request}
+                  several={several}
+                  active={ticker === active}
+                  theme={paint}
+                  formats={formats}
+                  onKnown={noteTicker}
+                  onActivate={() => {
+                    setActiveTicker(ticker);
+                  }}
+                  onRemove={remove}
+                  onTicker={(chosen) => {
+                    chooseTicker(chosen, ticker);
+                  }}
+                  onPartial={() => {
+                    change({ partial: true });
+                  }}
+                  onFiner={() => {
+                    choose({ resolution: '5' });
+                  }}
+                  onMonth={() => {
+                    choose({ span: { range: '1M' } });
+                  }}
+                />
+              </ErrorBoundary>
+            );
+          })}
         </div>
       </main>
       {inside && (
-        <Inside
-          ticker={active}
-          resolution={resolution}
-          formats={formats}
-          onClose={() => {
-            showInside(false);
-          }}
-        />
+        <ErrorBoundary of={`${active} ${resolution}`} fallback={() => null}>
+          <Inside
+            ticker={active}
+            resolution={resolution}
+            formats={formats}
+            onClose={() => {
+              showInside(false);
+            }}
+          />
+        </ErrorBoundary>
       )}
       {help && (
         <HelpSheet

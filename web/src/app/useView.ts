@@ -22,8 +22,8 @@ let parsed: View;
 function current(): View {
   const address = location.pathname + location.search;
   if (parsedFrom !== address) {
-    parsedFrom = address;
     parsed = parseView(location.pathname, location.search, recall('ticker') ?? FIRST_TICKER);
+    parsedFrom = address;
   }
   return parsed;
 }

@@ -8,6 +8,7 @@ import type { Bars } from './bars';
 import { CandleChart } from './candleChart';
 import { join, moveOthers, pointOthers } from './inStep';
 import { Legend } from './Legend';
+import { safely } from './safely';
 
 const ZOOM_IN = 0.6;
 const PAN_SHARE = 0.25;
@@ -32,6 +33,7 @@ export interface ChartElement extends HTMLDivElement {
 export function Chart({ label, summary, data, viewKey, theme, formats, dimmed, onOlderWanted }: ChartProps) {
   const container = useRef<ChartElement>(null);
   const [chart, setChart] = useState<CandleChart | null>(null);
+  const [failure, setFailure] = useState<Error | null>(null);
   const older = useRef(onOlderWanted);
   const shownKey = useRef<string | null>(null);
   const painted = useRef(theme);
@@ -53,9 +55,15 @@ export function Chart({ label, summary, data, viewKey, theme, formats, dimmed, o
       onOlderWanted: () => {
         older.current();
       },
+      onFailure: setFailure,
     });
     element.candleChart = made;
-    const leave = join(made);
+    const leave = join(made, setFailure);
+    // The library draws in frames of its own, and what it throws there passes by everybody: did it stop this chart?
+    const onError = ({ error }: ErrorEvent): void => {
+      if (error instanceof Error && !made.draws()) setFailure(error);
+    };
+    window.addEventListener('error', onError);
     setChart(made);
     shownKey.current = null;
     let alive = true;
@@ -64,6 +72,7 @@ export function Chart({ label, summary, data, viewKey, theme, formats, dimmed, o
     });
     return () => {
       alive = false;
+      window.removeEventListener('error', onError);
       leave();
       made.destroy();
       delete element.candleChart;
@@ -87,8 +96,10 @@ export function Chart({ label, summary, data, viewKey, theme, formats, dimmed, o
     if (act === undefined) return;
     event.preventDefault();
     event.stopPropagation();
-    act();
+    safely(act, setFailure)();
   };
+  // To the boundary round this chart: only React can take away what cannot be drawn.
+  if (failure !== null) throw failure;
 
   return (
     <div className="chart" data-dimmed={dimmed}>
@@ -107,13 +118,13 @@ export function Chart({ label, summary, data, viewKey, theme, formats, dimmed, o
         {summary}
       </p>
       <div className="chart-zoom" role="group" aria-label="Zoom">
-        <button type="button" data-testid="zoom-out" aria-label="Zoom out" onClick={() => chart?.zoom(1 / ZOOM_IN)}>
+        <button type="button" data-testid="zoom-out" aria-label="Zoom out" onClick={safely(() => chart?.zoom(1 / ZOOM_IN), setFailure)}>
           <Icon name="minus" />
         </button>
-        <button type="button" data-testid="zoom-in" aria-label="Zoom in" onClick={() => chart?.zoom(ZOOM_IN)}>
+        <button type="button" data-testid="zoom-in" aria-label="Zoom in" onClick={safely(() => chart?.zoom(ZOOM_IN), setFailure)}>
           <Icon name="plus" />
         </button>
-        <button type="button" data-testid="zoom-reset" aria-label="Show everything" onClick={() => chart?.reset()}>
+        <button type="button" data-testid="zoom-reset" aria-label="Show everything" onClick={safely(() => chart?.reset(), setFailure)}>
           <Icon name="fit" />
         </button>
       </div>

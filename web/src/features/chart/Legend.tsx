@@ -11,7 +11,8 @@ const none = (): Bar | null => null;
 export function Legend({ chart, data, formats }: { chart: CandleChart | null; data: Bars; formats: Formats }) {
   const hovered = useSyncExternalStore(chart?.hovered.subscribe ?? nothing, chart?.hovered.get ?? none);
   const { bars, decimals, intraday } = data;
-  const index = hovered === null ? bars.length - 1 : indexAt(bars, hovered.time);
+  const found = hovered === null ? -1 : indexAt(bars, hovered.time);
+  const index = found < 0 ? bars.length - 1 : found;
   const bar = bars[index];
   if (bar === undefined) return null;
   const before = bars[index - 1]?.close ?? bar.open;

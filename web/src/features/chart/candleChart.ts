@@ -1,30 +1,17 @@
 /** The chart itself: lightweight-charts with candles and volume, zoomed and panned by hand, key or code. */
 
-import {
-  type CandlestickData,
-  CandlestickSeries,
-  ColorType,
-  createChart,
-  CrosshairMode,
-  type HistogramData,
-  HistogramSeries,
-  type IChartApi,
-  type ISeriesApi,
-  LineStyle,
-  type MouseEventParams,
-  TickMarkType,
-  type Time,
-  type UTCTimestamp,
-} from 'lightweight-charts';
+import { ColorType, createChart, CrosshairMode, type IChartApi, LineStyle, TickMarkType, type Time } from 'lightweight-charts';
 
 import type { Formats } from '../../lib/format';
-import { createStore, type Store } from '../../lib/store';
+import type { Store } from '../../lib/store';
 import { type Bar, type Bars, indexAt } from './bars';
+import { Crosshair } from './crosshair';
 import { Glide, type LogicalRange } from './glide';
+import { PairedSeries } from './pairedSeries';
 import { type Palette, readPalette } from './palette';
+import { type OnFailure, safely } from './safely';
 
 const FONT = "'Inter Variable', system-ui, sans-serif";
-const VOLUME_SHARE = 0.2;
 const CANDLES_VISIBLE_LEAST = 5;
 /** Older candles are asked for when fewer than this many screens are left of the view. */
 const OLDER_WITHIN_SCREENS = 0.25;
@@ -41,22 +28,23 @@ export interface ChartListener {
   onView(range: LogicalRange, barsCount: number): void;
   onHover(time: number | null): void;
   onOlderWanted(): void;
+  /** What the chart does by itself, in an event or a frame, has thrown. */
+  onFailure: OnFailure;
 }
 
 export class CandleChart {
-  /** The bar under the crosshair, null when there is none. */
-  readonly hovered: Store<Bar | null> = createStore<Bar | null>(null);
   readonly api: IChartApi;
 
-  readonly #candles: ISeriesApi<'Candlestick'>;
-  readonly #volumes: ISeriesApi<'Histogram'>;
+  readonly #series: PairedSeries;
+  readonly #crosshair: Crosshair;
   readonly #glide: Glide;
   #data: Bars = { bars: [], intraday: false, decimals: 2 };
   #palette: Palette;
   /** Until when a change of the view is the reader's own doing; the library reports every change alike. */
   #drivenUntil = 0;
   #lastRange: LogicalRange | null = null;
-  #hoverFromCode = false;
+  /** While candles are replaced the library reports views of half of them. */
+  #filling = false;
 
   constructor(
     private readonly container: HTMLElement,
@@ -67,26 +55,19 @@ export class CandleChart {
     // The size at once, not when the observer first calls: the view is set before that.
     const { clientWidth: width, clientHeight: height } = container;
     this.api = createChart(container, { ...this.#options(), width, height });
-    this.#candles = this.api.addSeries(CandlestickSeries, { priceLineVisible: false, lastValueVisible: true });
-    this.#candles.priceScale().applyOptions({ scaleMargins: { top: 0.12, bottom: VOLUME_SHARE + 0.04 } });
-    this.#volumes = this.api.addSeries(HistogramSeries, {
-      priceScaleId: 'volume',
-      priceFormat: { type: 'volume' },
-      priceLineVisible: false,
-      lastValueVisible: false,
-    });
-    this.#volumes.priceScale().applyOptions({ scaleMargins: { top: 1 - VOLUME_SHARE, bottom: 0 } });
+    this.#series = new PairedSeries(this.api);
+    this.#crosshair = new Crosshair(this.api, this.#series.candles, () => this.#data.bars, listener);
     this.#glide = new Glide(
-      (range) => {
+      safely((range) => {
         this.#setRange(range);
-      },
+      }, listener.onFailure),
       (is) => {
         container.dataset['animating'] = String(is);
       },
     );
-    this.#candles.applyOptions(this.#candleColours());
-    this.api.subscribeCrosshairMove(this.#onCrosshair);
-    this.api.timeScale().subscribeVisibleLogicalRangeChange(this.#onRange);
+    this.#series.paint(this.#palette);
+    this.api.subscribeCrosshairMove(safely(this.#crosshair.moved, listener.onFailure));
+    this.api.timeScale().subscribeVisibleLogicalRangeChange(safely(this.#onRange, listener.onFailure));
     container.dataset['animating'] = 'false';
     for (const event of HAND_EVENTS) {
       container.addEventListener(event, this.#onHand, { passive: true });
@@ -95,10 +76,16 @@ export class CandleChart {
 
   destroy(): void {
     this.#glide.stop();
+    this.#crosshair.destroy();
     for (const event of HAND_EVENTS) {
       this.container.removeEventListener(event, this.#onHand);
     }
     this.api.remove();
+  }
+
+  /** The bar under the crosshair, null when there is none. */
+  get hovered(): Store<Bar | null> {
+    return this.#crosshair.hovered;
   }
 
   get bars(): readonly Bar[] {
@@ -114,12 +101,11 @@ export class CandleChart {
     if (fit) this.#glide.stop();
     else if (toEverything) this.reset();
     else this.#glide.shift(Math.max(0, indexAt(data.bars, before.bars[0]?.time ?? NaN)));
-    this.api.applyOptions({ timeScale: { timeVisible: data.intraday } });
-    this.#candles.applyOptions({
-      priceFormat: { type: 'custom', minMove: 10 ** -data.decimals, formatter: this.#price },
-    });
     this.#drivenUntil = 0;
-    this.#fill();
+    this.#fill(() => {
+      this.api.applyOptions({ timeScale: { timeVisible: data.intraday } });
+      this.#series.formatPrices(data.decimals, this.#price);
+    });
     if (fit || before.bars.length === 0) this.#setRange(this.#everything());
     this.container.dataset['candles'] = String(data.bars.length);
   }
@@ -127,9 +113,21 @@ export class CandleChart {
   /** Draw anew with the style sheet's colours of now. */
   repaint(): void {
     this.#palette = readPalette(this.container);
-    this.api.applyOptions(this.#options());
-    this.#candles.applyOptions(this.#candleColours());
-    this.#fill();
+    this.#fill(() => {
+      this.api.applyOptions(this.#options());
+      this.#series.paint(this.#palette);
+    });
+  }
+
+  /** Whether the chart can be drawn at this moment: it is drawn once, off screen. */
+  draws(): boolean {
+    try {
+      this.api.applyOptions({});
+      this.api.takeScreenshot(true, true);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** Let the library measure its text again, once the typeface is there. */
@@ -182,12 +180,7 @@ export class CandleChart {
 
   /** Put the crosshair on the candle at `time`; null takes it away. */
   point(time: number | null): void {
-    const bar = time === null ? undefined : this.#data.bars[indexAt(this.#data.bars, time)];
-    this.#hoverFromCode = true;
-    if (bar === undefined) this.api.clearCrosshairPosition();
-    else this.api.setCrosshairPosition(bar.close, bar.time as UTCTimestamp, this.#candles);
-    this.#hoverFromCode = false;
-    this.hovered.set(bar ?? null);
+    this.#crosshair.point(time);
   }
 
   /** Follow another chart's view, counted from the newest candle. */
@@ -209,16 +202,8 @@ export class CandleChart {
   /** No price is below zero; the axis is where the volume has its room. */
   readonly #price = (value: number): string => (value < 0 ? '' : this.formats.price(value, this.#data.decimals));
 
-  readonly #onCrosshair = (event: MouseEventParams): void => {
-    if (this.#hoverFromCode) return;
-    const bar = event.time === undefined ? undefined : this.#data.bars[indexAt(this.#data.bars, event.time as number)];
-    if (event.sourceEvent === undefined && bar === undefined && this.hovered.get() === null) return;
-    this.hovered.set(bar ?? null);
-    if (event.sourceEvent !== undefined || bar === undefined) this.listener.onHover(bar?.time ?? null);
-  };
-
   readonly #onRange = (range: LogicalRange | null): void => {
-    if (range === null) return;
+    if (range === null || this.#filling) return;
     this.container.dataset['from'] = range.from.toFixed(2);
     this.container.dataset['to'] = range.to.toFixed(2);
     const last = this.#lastRange;
@@ -269,36 +254,18 @@ export class CandleChart {
     return indexAt(this.#data.bars, this.hovered.get()?.time ?? NaN);
   }
 
-  #fill(): void {
-    const { bars } = this.#data;
-    const colours = this.#palette;
-    const candles: CandlestickData[] = [];
-    const volumes: HistogramData[] = [];
-    for (const bar of bars) {
-      const time = bar.time as UTCTimestamp;
-      const up = bar.close >= bar.open;
-      const { open, high, low, close } = bar;
-      candles.push(
-        bar.forming
-          ? { time, open, high, low, close, color: up ? colours.upForming : colours.downForming }
-          : { time, open, high, low, close },
-      );
-      volumes.push({ time, value: bar.volume, color: up ? colours.upVolume : colours.downVolume });
+  /** Everything that changes with the candles, in one step for whatever looks at the chart. */
+  #fill(restyle: () => void): void {
+    this.#filling = true;
+    this.#crosshair.lift();
+    try {
+      restyle();
+      this.#series.fill(this.#data.bars, this.#palette);
+    } finally {
+      this.#filling = false;
     }
-    this.#candles.setData(candles);
-    this.#volumes.setData(volumes);
-  }
-
-  #candleColours() {
-    const { up, down } = this.#palette;
-    return {
-      upColor: up,
-      downColor: down,
-      borderUpColor: up,
-      borderDownColor: down,
-      wickUpColor: up,
-      wickDownColor: down,
-    };
+    this.#onRange(this.#range());
+    this.#crosshair.lower();
   }
 
   #options() {
