@@ -88,6 +88,7 @@ describe('candles', () => {
       ['candles.close[1]', { close: [2, null] }],
       ['candles.open[0]', { open: ['1', 2] }],
       ['candles.high[1]', { high: [2, Number('1e999')] }],
+      ['candles.low[0]', { low: [-1e300, 1] }],
       ['candles.volume[1]', { volume: [7, {}] }],
       ['candles.date[1]', { date: ['2014-12-30', null] }],
       ['candles.date[0]', { date: ['yesterday', '2014-12-31'] }],

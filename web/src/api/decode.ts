@@ -5,6 +5,8 @@
  * A decoder returns the value it was given, so fields that are newer than the page pass through.
  */
 
+const DRAWABLE_MAX = Number.MAX_SAFE_INTEGER / 100;
+
 export type Decoder<T> = (value: unknown, path: string) => T;
 
 /** The answer is not what the page was written for; `path` names the first place where it is not. */
@@ -30,6 +32,8 @@ export const text = holds<string>('a text', (value) => typeof value === 'string'
 export const truth = holds<boolean>('true or false', (value) => typeof value === 'boolean');
 /** JSON knows no NaN, but `1e999` is a number to it and infinite to JavaScript. */
 export const number = holds<number>('a number', Number.isFinite);
+/** What the chart library can place: it throws at larger numbers, or never returns from looking for a scale. */
+export const drawable = holds<number>('a number that can be drawn', (value) => Math.abs(value as number) <= DRAWABLE_MAX && Number.isFinite(value));
 export const count = holds<number>('a count', (value) => Number.isSafeInteger(value) && (value as number) >= 0);
 /** A date or an instant: whatever is formatted later has to be one, or formatting throws. */
 export const moment = holds<string>('a date', (value) => typeof value === 'string' && !Number.isNaN(Date.parse(value)));

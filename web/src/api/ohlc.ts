@@ -5,7 +5,7 @@ import { infiniteQueryOptions, type QueryClient, type QueryKey, queryOptions } f
 import { daysBetween, marketDate, shiftDay } from '../lib/newYork';
 import { type Adjustment, ADJUSTMENTS, type RangeName, type Resolution, RESOLUTIONS } from '../lib/resolution';
 import { markByHand, takenByHand } from './byHand';
-import { count, type Decoder, list, moment, number, object, oneOf, orNull, text, truth, Unreadable } from './decode';
+import { count, type Decoder, drawable, list, moment, object, oneOf, orNull, text, truth, Unreadable } from './decode';
 import { getJson } from './http';
 import { quotaWaitMs } from './retry';
 
@@ -44,11 +44,11 @@ export interface OhlcBody {
 
 const columns = object<Columns>({
   date: list(moment),
-  open: list(number),
-  high: list(number),
-  low: list(number),
-  close: list(number),
-  volume: list(number),
+  open: list(drawable),
+  high: list(drawable),
+  low: list(drawable),
+  close: list(drawable),
+  volume: list(drawable),
 });
 
 /** Columns of one length: a chart that reads beyond the end of one draws candles without a price. */

@@ -15,7 +15,7 @@ import { noteTicker } from '../features/search/recent';
 import { TickerSearch } from '../features/search/TickerSearch';
 import { nextTheme, setTheme, theme } from '../features/theme/theme';
 import { ThemeSwitch } from '../features/theme/ThemeSwitch';
-import { formatsFor } from '../lib/format';
+import { formatsFor, localeOf } from '../lib/format';
 import { ADJUSTMENTS, RANGES, RESOLUTION_NAMES, RESOLUTIONS } from '../lib/resolution';
 import { recall, remember } from '../lib/storage';
 import { useStore } from '../lib/store';
@@ -29,7 +29,7 @@ import { canFillScreen, useFullScreen } from './useFullScreen';
 import { useView } from './useView';
 import { CHARTS_MAX, tickerOf, type View } from './view';
 
-const formats = formatsFor(navigator.language);
+const formats = formatsFor(localeOf(navigator.language));
 
 /** The page: search, controls, charts, and the cache made visible. */
 export function App() {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { normaliseTicker, parseView, viewSearch } from './view';
+import { normaliseTicker, parseView, tickerOf, viewSearch } from './view';
 
 describe('the address', () => {
   it('is read and written back the same', () => {
@@ -31,6 +31,10 @@ describe('the address', () => {
 });
 
 describe('tickers', () => {
+  it('that cannot be are cut, but never within a character', () => {
+    expect(() => encodeURIComponent(tickerOf(`a${'🍏'.repeat(60)}`))).not.toThrow();
+  });
+
   it('are normalised as the API does', () => {
     expect(['brk-b', ' aapl ', 'BRK.A', 'F'].map(normaliseTicker)).toEqual(['BRK.B', 'AAPL', 'BRK.A', 'F']);
     expect(['', 'A B', '../x', 'ABCDEFGHIJKLM'].map(normaliseTicker)).toEqual([null, null, null, null]);

@@ -27,7 +27,8 @@ export function normaliseTicker(text: string): string | null {
 
 /** The ticker as the address carries it. What cannot be one stays as it is: the API says so better than silence would. */
 export function tickerOf(text: string): string {
-  return normaliseTicker(text) ?? text.trim().toUpperCase().slice(0, IMPOSSIBLE_CHARACTERS_MAX);
+  // By whole characters: half of one cannot be written into an address.
+  return normaliseTicker(text) ?? Array.from(text.trim().toUpperCase()).slice(0, IMPOSSIBLE_CHARACTERS_MAX).join('');
 }
 
 /** Read the view from an address (`/?ticker=AAPL&…`, or `/AAPL`); what is missing or impossible takes its default. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { ago, countdown, decimalsFor, formatsFor } from './format';
+import { ago, countdown, decimalsFor, formatsFor, localeOf } from './format';
 
 const DAY = Date.UTC(2014, 11, 31) / 1000;
 
@@ -10,6 +10,10 @@ describe('formats', () => {
     expect(formatsFor('de-DE').price(1234.5, 2)).toBe('1.234,50');
     expect(formatsFor('en-US').dayLong(DAY)).toBe('December 31, 2014');
     expect(formatsFor('de-DE').dayLong(DAY)).toBe('31. Dezember 2014');
+  });
+
+  it('takes American English where the system reports a language that is none', () => {
+    expect(['de-DE', 'en-US@posix', 'C', ''].map(localeOf)).toEqual(['de-DE', 'en-US', 'en-US', 'en-US']);
   });
 
   it('shows a price to the cent, and what lies beyond it', () => {

@@ -1,6 +1,7 @@
 /** Numbers, prices, dates and ages as the reader's locale writes them. Dates are market dates: New York, always. */
 
 const DAY_MS = 86_400_000;
+const LOCALE_DEFAULT = 'en-US';
 
 export interface Formats {
   locale: string;
@@ -19,6 +20,15 @@ export interface Formats {
   monthShort: (wallSeconds: number) => string;
   time: (wallSeconds: number) => string;
   bytes: (value: number) => string;
+}
+
+/** The reader's language as `Intl` takes it. Some systems report what is none (`en-US@posix`), and `Intl` throws at it. */
+export function localeOf(language: string): string {
+  try {
+    return Intl.getCanonicalLocales(language)[0] ?? LOCALE_DEFAULT;
+  } catch {
+    return LOCALE_DEFAULT;
+  }
 }
 
 export function formatsFor(locale: string): Formats {
