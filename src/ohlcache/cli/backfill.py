@@ -52,7 +52,7 @@ def backfill(
 ) -> None:
     """Fetch what is missing (default: five years) into the store.
 
-    What is held is never fetched again: a run that was stopped (Ctrl-C, budget, quota) is resumed by the same command.
+    What is held is not fetched again: a run that was stopped (Ctrl-C, budget, quota) is resumed by the same command.
     Exit code 0: everything is held; 4: the budget or the quota ended first; 1: some tickers failed.
     """
     from ohlcache.cli.backfill_run import Budget

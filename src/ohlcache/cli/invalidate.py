@@ -19,7 +19,8 @@ def invalidate(
 ) -> None:
     """Drop everything that the store holds of the tickers; the next request fetches it anew.
 
-    A server that is running keeps what it has in memory: tell it too, with POST /api/v2/tickers/TICKER/invalidate.
+    A running server keeps finished answers in memory: send it POST /api/v2/tickers/TICKER/invalidate, too. Of several
+    workers one gets that request, so restart such a server.
     """
     from ohlcache.cli.running import opened_cache, run
 
