@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from contracts.store_suite import AAPL, KEY, LIFE, NOW, YEAR, chunk_of, names, same
-from ohlcache.adapters.stores import sqlite_refusals
+from ohlcache.adapters.stores import sqlite_refusals, sqlite_threads
 from ohlcache.adapters.stores.sqlite import PURGED_WITH_A_WRITE_MAX, SqliteStore
+from ohlcache.adapters.stores.sqlite_deadline import BUSY_SECONDS_MAX, Deadline
 from ohlcache.adapters.stores.sqlite_schema import APPLICATION_ID, SCHEMA_VERSION, STEPS, open_database
 from ohlcache.domain.coverage import SessionState
 from ohlcache.domain.errors import StoreError, StoreRefused
@@ -486,8 +487,7 @@ async def test_another_writer_is_waited_for(path: Path) -> None:
     """While another process holds the write lock, reads go on and a write waits for its turn instead of failing."""
     async with opened(path) as store:
         await store.write([chunk_of()])
-        other = await asyncio.to_thread(sqlite3.connect, path, isolation_level=None, check_same_thread=False)
-        await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")
+        other = await locked(path)
         write = asyncio.ensure_future(store.write([chunk_of(first=date(2024, 3, 4))]))
         assert len(await store.read(AAPL, YEAR)) == 1
         assert not write.done()
@@ -502,8 +502,7 @@ async def test_a_write_is_done_although_its_caller_went_away(path: Path) -> None
     """Cancelled while it waits, a write still happens, and leaves no transaction open (F6)."""
     async with opened(path) as store:
         await store.write([chunk_of()])
-        other = await asyncio.to_thread(sqlite3.connect, path, isolation_level=None, check_same_thread=False)
-        await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")
+        other = await locked(path)
         write = asyncio.ensure_future(store.write([chunk_of(first=date(2024, 3, 4))]))
         await store.read(AAPL, YEAR)
         write.cancel()
@@ -513,6 +512,118 @@ async def test_a_write_is_done_although_its_caller_went_away(path: Path) -> None
     assert await asyncio.to_thread(query, path, "SELECT count(*) FROM chunks") == [(2,)]
     await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")
     await asyncio.to_thread(other.close)
+
+
+@pytest.mark.asyncio
+async def test_a_queued_write_is_done_although_its_caller_went_away(path: Path) -> None:
+    """Cancelled while another write of this process is still under way, a write that has not begun happens, too (F6)."""
+    async with opened(path) as store:
+        await store.write([chunk_of()])
+        other = await locked(path)
+        under_way = asyncio.ensure_future(store.write([chunk_of(first=date(2024, 3, 4))]))
+        queued = asyncio.ensure_future(store.write([chunk_of(first=date(2024, 4, 1))]))
+        await store.read(AAPL, YEAR)
+        assert not under_way.done()
+        queued.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await queued
+        await asyncio.to_thread(other.execute, "COMMIT")
+        await under_way
+    assert await asyncio.to_thread(query, path, "SELECT count(*) FROM chunks") == [(3,)]
+    await asyncio.to_thread(other.close)
+
+
+@pytest.mark.asyncio
+async def test_all_that_queue_for_a_locked_file_are_refused_together(path: Path) -> None:
+    """W4: ten writes wait as long as one, and are told what to look for; what is held is read meanwhile."""
+    async with opened(path) as store:
+        await store.write([chunk_of()])
+        other = await locked(path)
+        began = asyncio.get_running_loop().time()
+        writes = [store.write([chunk_of(first=date(2000 + number, 3, 4))]) for number in range(8)]
+        lease = store.acquire(KEY, "a", now=NOW, life_seconds=LIFE)
+        clearing = store.delete_ticker("AAPL")
+        refused = asyncio.gather(*writes, lease, clearing, return_exceptions=True)
+        assert len(await store.read(AAPL, YEAR)) == 1
+        assert not refused.done()
+        for error in await refused:
+            assert isinstance(error, StoreError)
+            assert "another process holds it" in error.message
+            assert "end it" in error.hint
+        assert asyncio.get_running_loop().time() - began < 2 * BUSY_SECONDS_MAX
+        await asyncio.to_thread(other.execute, "COMMIT")
+        assert isinstance(await store.acquire(KEY, "a", now=NOW, life_seconds=LIFE), Lease)
+        await asyncio.to_thread(other.close)
+
+
+@pytest.mark.asyncio
+async def test_who_queues_behind_long_work_waits_for_no_lock(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """W4: a write whose time has passed while others of this process were busy is done, not refused."""
+    async with opened(path) as store:
+        monkeypatch.setattr(sqlite_threads, "Deadline", lambda: Deadline(0.0))
+        await store.write([chunk_of()])
+        assert len(await store.read(AAPL, YEAR)) == 1
+
+
+@pytest.mark.asyncio
+async def test_closing_waits_for_a_locked_file_no_longer_than_an_operation(path: Path) -> None:
+    """W4, F6: writes that wait for the lock when the store is closed are given up together, and the threads end."""
+    async with opened(path) as store:
+        await store.write([chunk_of()])
+        other = await locked(path)
+        writes = [asyncio.ensure_future(store.write([chunk_of(first=date(2000 + n, 3, 4))])) for n in range(4)]
+        await store.read(AAPL, YEAR)
+        began = asyncio.get_running_loop().time()
+        await store.close()
+        assert asyncio.get_running_loop().time() - began < 2 * BUSY_SECONDS_MAX
+        assert all(isinstance(error, StoreError) for error in await asyncio.gather(*writes, return_exceptions=True))
+        await asyncio.to_thread(other.close)
+
+
+def without_a_layout(path: Path) -> None:
+    path.parent.mkdir()
+
+
+def without_write_ahead_logging(path: Path) -> None:
+    make_ours(path, 1)
+    query(path, "PRAGMA journal_mode = DELETE")
+
+
+@pytest.mark.parametrize(
+    ("made", "lock"),
+    [
+        (without_a_layout, "BEGIN IMMEDIATE"),
+        (without_a_layout, "BEGIN EXCLUSIVE"),
+        (without_write_ahead_logging, "BEGIN IMMEDIATE"),
+    ],
+)
+def test_a_locked_file_that_has_to_be_changed_first_is_given_up_in_time(
+    path: Path, made: Callable[[Path], None], lock: str
+) -> None:
+    """W4: whatever of opening waits (for a layout, for write-ahead logging), it waits as long as one operation."""
+    made(path)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute(lock)
+
+    async def use_it() -> float:
+        store = unopened(path)
+        began = asyncio.get_running_loop().time()
+        operations = (store.write([chunk_of()]), store.read(AAPL, YEAR), store.look(KEY, now=NOW))
+        outcomes = await asyncio.gather(*operations, return_exceptions=True)
+        assert all(isinstance(outcome, StoreError) for outcome in outcomes)
+        took = asyncio.get_running_loop().time() - began
+        await store.close()
+        return took
+
+    assert asyncio.run(use_it()) < 2 * BUSY_SECONDS_MAX
+    other.close()
+
+
+async def locked(path: Path) -> sqlite3.Connection:
+    """Return a connection that holds the write lock, as a process that has stopped in a transaction does."""
+    other = await asyncio.to_thread(sqlite3.connect, path, isolation_level=None, check_same_thread=False)
+    await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")
+    return other
 
 
 @pytest.mark.asyncio

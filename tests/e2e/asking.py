@@ -19,14 +19,15 @@ async def main(start: float, callers: int, ticker: str, span: str, resolution: s
         if cancel:
             await asyncio.sleep(0.05)  # noqa: TID251 - while the vendor is being asked
             tasks[0].cancel()
+        began = time.monotonic()
         results = await asyncio.gather(*tasks, return_exceptions=True)
+        seconds = time.monotonic() - began
     answered = [result for result in results if isinstance(result, ohlcache.CandleTable)]
     failed = [result.code for result in results if isinstance(result, ohlcache.OhlcacheError)]
     cancelled = sum(isinstance(result, asyncio.CancelledError) for result in results)
     counts = sorted({len(table) for table in answered})
-    sys.stdout.write(
-        json.dumps({"answered": len(answered), "failed": failed, "cancelled": cancelled, "counts": counts})
-    )
+    found = {"answered": len(answered), "failed": failed, "cancelled": cancelled, "counts": counts, "seconds": seconds}
+    sys.stdout.write(json.dumps(found))
 
 
 if __name__ == "__main__":

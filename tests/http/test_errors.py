@@ -156,6 +156,8 @@ async def test_a_store_that_cannot_forget_says_so_without_details(world: Any) ->
     world.store.delete_ticker = broken
     reply = await world.driver.ask("POST", "/api/v2/tickers/AAPL/invalidate")
     assert (reply.status, reply.error["code"]) == (503, "store_error")
+    assert "could not be cleared of AAPL" in reply.error["message"]
+    assert "memory is cleared" in reply.error["message"]
     assert b"sqlite" not in reply.body
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ohlcache.ports import Level, Metric
-from ohlcache.service.circuit_breaker import FAILURES_MAX, OPEN_SECONDS, CircuitBreaker
+from ohlcache.service.circuit_breaker import FAILURES_MAX, OPEN_SECONDS, CircuitBreaker, Operation
 from ohlcache.testing import FakeClock, RecordingTelemetry
 
 
@@ -19,9 +19,9 @@ class Guarded:
         self.telemetry = RecordingTelemetry()
         self.breaker = CircuitBreaker("dynamodb_cache", clock=self.clock, telemetry=self.telemetry)
 
-    def call(self, *, fails: bool) -> bool:
+    def call(self, operation: Operation = Operation.READ, *, fails: bool) -> bool:
         """Make one call; return whether it was allowed."""
-        ticket = self.breaker.enter()
+        ticket = self.breaker.enter(operation)
         if ticket is None:
             return False
         (self.breaker.failed if fails else self.breaker.succeeded)(ticket)
@@ -110,6 +110,54 @@ def test_a_straggler_proves_nothing() -> None:
     guarded.breaker.failed(straggler)
     guarded.breaker.abandoned(straggler)
     assert guarded.breaker.enter() is None
+
+
+@pytest.mark.parametrize("operation", [Operation.WRITE, Operation.LEASE])
+def test_writes_open_it_though_reads_succeed(operation: Operation) -> None:
+    """W4, F1: reads between failing writes, or failing leases, set nothing back, and go on when those are skipped."""
+    guarded = Guarded()
+    for _ in range(FAILURES_MAX):
+        assert guarded.call(operation, fails=True)
+        assert guarded.call(fails=False)
+    assert guarded.breaker.state.state == "open"
+    assert not guarded.call(Operation.WRITE, fails=False)
+    assert not guarded.call(Operation.LEASE, fails=False)
+    assert guarded.call(fails=False)
+    assert guarded.breaker.state.state == "open"
+
+
+def test_writes_go_on_though_reads_are_skipped() -> None:
+    """F1: failing reads leave writes to whoever needs no read before them."""
+    guarded = Guarded()
+    guarded.open()
+    assert guarded.call(Operation.WRITE, fails=False)
+    assert not guarded.call(fails=False)
+
+
+def test_a_lease_that_is_taken_shows_little() -> None:
+    """W4: on a full disk a lease still fits: it neither sets the count of failing writes back nor closes the circuit."""
+    guarded = Guarded()
+    for _ in range(FAILURES_MAX):
+        assert guarded.call(Operation.LEASE, fails=False)
+        assert guarded.call(Operation.WRITE, fails=True)
+    assert guarded.breaker.state.state == "open"
+    guarded.clock.set(60.0)
+    assert guarded.call(Operation.LEASE, fails=False)
+    assert guarded.breaker.state.state == "half-open"
+    assert guarded.call(Operation.WRITE, fails=False)
+    assert guarded.breaker.state.state == "closed"
+
+
+def test_the_side_that_is_left_alone_is_named() -> None:
+    """F1: the log says whether reads or writes are left alone, under the store's one name."""
+    guarded = Guarded()
+    for _ in range(FAILURES_MAX):
+        guarded.call(Operation.WRITE, fails=True)
+    [opened] = guarded.telemetry.lines
+    assert (opened.event, opened.fields["breaker"], opened.fields["operations"]) == (
+        *("circuit breaker open", "dynamodb_cache"),
+        "writes",
+    )
 
 
 @given(st.lists(st.tuples(st.booleans(), st.floats(0, 50)), max_size=40))
