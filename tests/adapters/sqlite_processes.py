@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from contracts.store_suite import LIFE, NOW, YEAR, chunk_of, names
+from ohlcache.adapters.stores import sqlite_deadline
 from ohlcache.adapters.stores.sqlite import SqliteStore
 from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.series import Series
@@ -46,6 +47,8 @@ KEY = "LOCK#SHARED#D#1W#2024-06-03"
 WRITES_BEFORE_THE_KILL_MAX = 8
 AFTERWARDS_MAX_SECONDS = 0.01
 FRESH_FILE_EVERY = 5
+PATIENCE_SECONDS = 30.0
+"""How long they wait for one another: what is looked for is loss, and a crowd on a busy machine needs its time."""
 EVERYTHING = Span(date(1900, 1, 1), date(2100, 1, 1))
 
 
@@ -57,6 +60,7 @@ def main() -> int:
     parser.add_argument("--turns", type=int, default=10)
     parser.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4)))
     wishes = parser.parse_args()
+    sqlite_deadline.BUSY_SECONDS_MAX = PATIENCE_SECONDS
     print(f"seed {wishes.seed}")
     with tempfile.TemporaryDirectory() as folder:
         if wishes.what == "crowd":

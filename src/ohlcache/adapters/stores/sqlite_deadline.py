@@ -14,8 +14,8 @@ Below ``STORE_SECONDS_MAX`` of the ports, so that who is refused learns why inst
 class Deadline:
     """The moment at which an operation that waits gives up; it runs from the moment at which it is made."""
 
-    def __init__(self, seconds: float = BUSY_SECONDS_MAX) -> None:
-        self._at = time.monotonic() + seconds
+    def __init__(self, seconds: float | None = None) -> None:
+        self._at = time.monotonic() + (BUSY_SECONDS_MAX if seconds is None else seconds)
 
     @property
     def seconds_left(self) -> float:
