@@ -316,13 +316,16 @@ def test_rows_that_contradict_one_another_are_rejected(name: str) -> None:
     assert len({row.value for row in answer.rejected}) == 2
     assert {row.day.isoformat() for row in answer.rejected} == {rows[4]["date"][:10]}
     assert len(answer.actions) == 0
+    twins = [daily_row(divCash=cash, splitFactor=2.0) for cash in (0.1, 0.2)]
+    assert len(tiingo_wire.parse_daily(body_of(*twins)).actions) == 0
 
 
 def test_a_good_row_does_not_outvote_a_bad_one() -> None:
     """B4: two rows of one day, one of them impossible: the day is rejected."""
     rows = json.loads(recorded(DAILY))
-    answer = tiingo_wire.parse_daily(body_of(*rows, rows[4] | {"open": 0}))
-    assert len(answer.candles) == len(rows) - 1
+    for more in ([rows[4] | {"open": 0}], [rows[4], rows[4] | {"open": 0}], [rows[4] | {"open": 0}, rows[4]]):
+        answer = tiingo_wire.parse_daily(body_of(*rows, *more))
+        assert len(answer.candles) == len(rows) - 1
 
 
 @pytest.mark.parametrize("cells", [{"open": 0}, {"volume": -1}, {"high": None}, {"low": "n/a"}])
@@ -490,7 +493,7 @@ def test_hourly_quota_waits_for_the_full_hour() -> None:
 
 def test_a_quota_in_other_words_waits_for_the_full_hour() -> None:
     """E22: no allowance comes back sooner."""
-    for body in ("", "{broken", '{"detail":"Slow down."}', '{"detail":7}'):
+    for body in ("", "{broken", '{"detail":"Slow down, it is Friday today."}', '{"detail":7}', '{"error":"daily"}'):
         refused = refusal(429, body)
         assert isinstance(refused, QuotaExceeded)
         assert refused.retry_after_seconds == 40 * 60

@@ -141,6 +141,7 @@ def test_the_good_bars_of_a_rejected_session_are_there() -> None:
     [
         ([0, 1, 3], (1, 3), [2]), ([0, 1, 2], (1, 2), []), ([2, 3], (None, 2), [0, 1]), ([0], (0, None), [1, 2, 3]),
         ([], (None, None), [0, 1, 2, 3]), ([0, 3], (0, 3), [1, 2]),
+        ([0, 1, 3], (None, None), [2]),
     ],
 )  # fmt: skip
 def test_a_row_without_a_date_is_of_a_session_that_has_none(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from ohlcache.domain.candles import Candles
+from ohlcache.domain.chunks import FOLD_CHUNKS_MIN
 from ohlcache.domain.coverage import SessionState, merge
 from ohlcache.domain.errors import TickerNotFound, VendorGarbage
 from ohlcache.domain.market_time import midnight_utc, ordinal_of
@@ -117,6 +118,7 @@ async def test_a_session_that_stays_rejected_stays_missing_and_nothing_else_is(c
         answer = await ask(world, range="1Y")
         assert answer.certificate.missing == (BAD_DAY.isoformat(),)
         world.clock.set(world.clock.now() + 60)
+    assert "source failed" not in world.first.telemetry.events(Level.WARNING)
     await world.restart()
     answer = await ask(world, range="1Y")
     assert answer.certificate.missing == (BAD_DAY.isoformat(),)
@@ -155,6 +157,17 @@ async def test_a_herd_shares_a_reply_with_a_rejected_row(cache: Callable[..., Wo
     assert all(each.answer.candles == served[0].answer.candles for each in served)
 
 
+async def test_a_displaced_holder_s_reply_is_found(cache: Callable[..., World]) -> None:
+    """D1, L4: a holder that takes longer than its waiters wait is displaced by one; what it brings ends the waiting."""
+    world = cache()
+    spoil(world, BAD_DAY)
+    world.vendor.latency_seconds = 5.5
+    processes = [world.first, *(world.other() for _ in range(5))]
+    served = answers(await all_of(world, asking(processes, range="1Y", partial=True)))
+    assert world.calls == 2
+    assert [each.answer.certificate.missing for each in served] == [(BAD_DAY.isoformat(),)] * 6
+
+
 async def test_a_slow_reply_with_a_rejected_row_is_shared(cache: Callable[..., World]) -> None:
     """D1: however long the vendor takes, who waits in the same process does not ask once more."""
     world = cache()
@@ -188,6 +201,21 @@ async def test_a_404_for_one_slice_does_not_hide_rejected_rows_of_another(cache:
 
     world.vendor.before = unknown_before_june
     world.vendor.after = lambda answer: spoilt(answer, answer.candles.time.tolist())
+    with pytest.raises(VendorGarbage, match="no usable row"):
+        await world.ask(start_date=date(2024, 3, 1), end_date=MONDAY, resolution="1", adjust="none")
+
+
+async def test_a_404_does_not_hide_a_rejected_row_of_no_session(cache: Callable[..., World]) -> None:
+    """E4: one bad bar on a Saturday, and a 404 for the slice before: bad data, not "not found"."""
+    world = cache()
+
+    async def unknown_before_june(_: Series, span: Span) -> None:
+        if span.end < MONDAY:
+            raise TickerNotFound("The vendor does not know AAPL.")
+
+    saturday = Candles.from_columns([int(CALENDAR.open_of(MONDAY) or 0) - 2 * 86_400], [0], [1], [1], [1], [1])
+    world.vendor.before = unknown_before_june
+    world.vendor.after = lambda answer: replace(answer, candles=saturday)
     with pytest.raises(VendorGarbage, match="no usable row"):
         await world.ask(start_date=date(2024, 3, 1), end_date=MONDAY, resolution="1", adjust="none")
 
@@ -267,14 +295,19 @@ async def test_candles_that_expire_are_not_lost_to_a_rejected_row(cache: Callabl
         world.clock.set(world.clock.now() + 60)
 
 
-async def test_a_final_word_is_not_replaced_by_a_rejected_one(cache: Callable[..., World]) -> None:
-    """D6: what is about to expire is renewed by a sound row only."""
+async def test_a_final_row_is_not_replaced_by_a_rejected_one(cache: Callable[..., World]) -> None:
+    """D6: what is about to expire is renewed by a sound row only, also where many chunks become one."""
     world = cache(retention_days=90)
+    begun = world.clock.now()
+    for evening in range(9):
+        world.clock.set(begun + evening * 86_400)
+        await ask(world, range="1W", adjust="none")
+    names = [chunk.name for chunk in await world.chunks() if chunk.name.first_day.year == MONDAY.year]
+    assert len(names) == FOLD_CHUNKS_MIN - 1, "the next one folds them"
+    spoil(world, MONDAY)
+    world.clock.set(begun + 88 * 86_400)
     await ask(world, range="1W", adjust="none")
-    for days in (86, 1, 1):
-        world.clock.set(world.clock.now() + days * 86_400)
-        spoil(world, MONDAY)
-        await ask(world, range="1Y", adjust="none")
+    assert MONDAY in world.vendor.calls[-1].span
     coverage = merge([chunk.holding for chunk in await world.chunks()]).coverage
     states = dict(zip(coverage.days.tolist(), coverage.states.tolist(), strict=True))
     assert states[MONDAY.toordinal()] == SessionState.FINAL

@@ -117,13 +117,9 @@ async def _get(
 
 
 def _redirected(response: aiohttp.ClientResponse) -> str:
-    """Return the address that a reply redirects to; VendorUnavailable when that is none, or somebody else's."""
-    try:
-        following = response.url.join(type(response.url)(response.headers.get("Location", "")))
-        elsewhere = following.origin() != response.url.origin()
-    except ValueError:  # no address, or none of the web
-        following, elsewhere = response.url, True
-    if elsewhere:
+    """Return the address that a reply redirects to; ValueError if it is none, VendorUnavailable for another host's."""
+    following = response.url.join(type(response.url)(response.headers.get("Location", "")))
+    if following.origin() != response.url.origin():
         # The key must not travel to anybody else.
         raise VendorUnavailable("The vendor redirects to another host.")
     return str(following)
