@@ -144,7 +144,7 @@ test('H20 panning left loads older candles', async ({ page, server }) => {
   const chart = await new ChartPage(page).open('/?ticker=AAPL&range=3M&resolution=D&adjust=splits');
   const base = await answer(server, 'range=3M');
   await chart.settled(base.count);
-  const change = (await chart.byId('change').textContent()) ?? '';
+  const change = (await chart.byId('range-change').textContent()) ?? '';
   const seen = watchOhlc(page);
   await chart.chart.focus();
   await page.keyboard.press('Shift+ArrowLeft');
@@ -153,8 +153,8 @@ test('H20 panning left loads older candles', async ({ page, server }) => {
   await expect(chart.chart).toHaveAttribute('data-animating', 'false');
   const bars = await chart.bars();
   expect(bars.slice(-base.count).map((bar) => bar.close)).toEqual(base.candles.close);
-  // "Over 3 months" it still is.
-  await expect(chart.byId('change')).toHaveText(change);
+  // Of three months it still is.
+  await expect(chart.byId('range-change')).toHaveText(change);
   const times = bars.map((bar) => bar.time);
   expect(times).toEqual([...new Set(times)].sort((a, b) => a - b));
 });

@@ -26,6 +26,7 @@ export const PROMISED_TESTIDS = [
   'ticker',
   'last-close',
   'change',
+  'range-change',
   'badge',
   'tier',
   'age',

@@ -29,6 +29,9 @@ const OHLC = {
   data_until: '2015-01-01T01:00:00Z',
   synthetic: false,
   stale: false,
+  previous_close: 112.52,
+  listed_on: null,
+  unadjusted_splits: [{ date: '2014-06-09', ratio: 7 }],
 };
 const STATUS = {
   version: '0.1.0',

@@ -27,6 +27,9 @@ function answer(part: Partial<Answer>): Answer {
     data_until: null,
     synthetic: false,
     stale: false,
+    previous_close: null,
+    listed_on: null,
+    unadjusted_splits: [],
     provenance: readProvenance(new Headers(), EXPIRES, 1, 0),
     ...part,
   };

@@ -5,7 +5,7 @@ import { infiniteQueryOptions, type QueryClient, type QueryKey, queryOptions } f
 import { daysBetween, marketDate, shiftDay } from '../lib/newYork';
 import { type Adjustment, ADJUSTMENTS, type RangeName, type Resolution, RESOLUTIONS } from '../lib/resolution';
 import { markByHand, takenByHand } from './byHand';
-import { count, type Decoder, drawable, list, moment, object, oneOf, orNull, text, truth, Unreadable } from './decode';
+import { count, type Decoder, drawable, list, moment, number, object, oneOf, orNull, text, truth, Unreadable } from './decode';
 import { getJson } from './http';
 import { quotaWaitMs } from './retry';
 
@@ -16,6 +16,12 @@ export interface Columns {
   low: number[];
   close: number[];
   volume: number[];
+}
+
+/** A split: its ex-date, and the new shares per old one. */
+export interface Split {
+  date: string;
+  ratio: number;
 }
 
 export interface OhlcBody {
@@ -40,6 +46,12 @@ export interface OhlcBody {
   data_until: string | null;
   synthetic: boolean;
   stale: boolean;
+  /** Close of the last session before the span, on the scale of the candles. */
+  previous_close: number | null;
+  /** Market date of the first candle, where the ticker was not listed the session before. */
+  listed_on: string | null;
+  /** Splits that the prices are not adjusted for, from the close before on; null where they are not known. */
+  unadjusted_splits: Split[] | null;
 }
 
 const columns = object<Columns>({
@@ -82,6 +94,9 @@ export const ohlcBody = object<OhlcBody>({
   data_until: orNull(moment),
   synthetic: truth,
   stale: truth,
+  previous_close: orNull(drawable),
+  listed_on: orNull(moment),
+  unadjusted_splits: orNull(list(object<Split>({ date: moment, ratio: number }))),
 });
 
 /** Where an answer came from, how old it was on arrival, and how long it stays true. */

@@ -9,13 +9,14 @@ import type { Answer, OhlcRequest } from '../api/ohlc';
 import { tickersQuery } from '../api/tickers';
 import { Chart } from '../features/chart/Chart';
 import { Skeleton } from '../features/chart/Skeleton';
-import { changeOf, summaryOf } from '../features/chart/summary';
+import { type Change, changesOf, isChange, type NoChange, reasonWords } from '../features/chart/changes';
+import { summaryOf } from '../features/chart/summary';
 import { type Candles, useCandles } from '../features/chart/useCandles';
 import { Badge } from '../features/provenance/Badge';
 import { Notes } from '../features/provenance/Notes';
 import type { Formats } from '../lib/format';
 import { wallSeconds } from '../lib/newYork';
-import { isOneOf, RANGE_NAMES, RANGES, RESOLUTION_NAMES } from '../lib/resolution';
+import { isOneOf, RANGES, RESOLUTION_NAMES } from '../lib/resolution';
 import { useStore } from '../lib/store';
 import { Icon } from '../lib/ui/Icon';
 import { Trouble, TroubleBar } from './Trouble';
@@ -90,21 +91,33 @@ export function Tile(props: TileProps) {
 function Headline({ ticker, candles, formats }: { ticker: string; candles: Candles; formats: Formats }) {
   const { data: found } = useQuery(tickersQuery(ticker));
   const name = found?.find((info) => info.ticker === ticker)?.name;
-  const change = candles.answer === undefined ? null : changeOf(candles.answer);
+  const { answer } = candles;
+  const changes = useMemo(() => (answer === undefined ? null : changesOf(answer)), [answer]);
   const { decimals } = candles.data;
+  const figure = (change: Change, id: string, label: string) => (
+    <span data-testid={id} className="headline-change" data-direction={change.difference < 0 ? 'down' : 'up'}>
+      <span className="headline-label">{change.since === null ? label : sinceWords(change.since, formats)}</span>{' '}
+      <span className="headline-difference">{formats.signed(change.difference, decimals)} (</span>
+      {formats.percent(change.share)}
+      <span className="headline-difference">)</span>
+    </span>
+  );
   return (
     <div className="headline">
       <h1>
         <span data-testid="ticker">{ticker}</span>
         {name !== undefined && name !== '' && <small>{name}</small>}
       </h1>
-      {change !== null && (
+      {changes !== null && (
         <p className="headline-price">
-          <span data-testid="last-close">{formats.price(change.close, decimals)}</span>
-          <span className="headline-change" data-testid="change" data-direction={change.difference < 0 ? 'down' : 'up'}>
-            {formats.signed(change.difference, decimals)} ({formats.percent(change.share)})
-          </span>
-          <span className="headline-over">{spanWords(candles.answer)}</span>
+          <span data-testid="last-close">{formats.price(changes.close, decimals)}</span>
+          {isChange(changes.day) && figure(changes.day, 'change', 'day')}
+          {changes.span !== null && isChange(changes.span) && figure(changes.span, 'range-change', spanWords(answer))}
+          {reasonsOf(changes.day, changes.span, formats).map((reason) => (
+            <span key={reason} className="headline-note" data-testid="change-note">
+              {reason}
+            </span>
+          ))}
         </p>
       )}
     </div>
@@ -117,8 +130,16 @@ function fallbackWords(answer: Answer): string {
 
 function spanWords(answer: Answer | undefined): string {
   const range = answer?.time_range ?? null;
-  if (!isOneOf(RANGES, range)) return '';
-  return range === 'YTD' ? 'this year' : `over ${RANGE_NAMES[range]}`;
+  return isOneOf(RANGES, range) ? range : 'span';
+}
+
+function sinceWords({ day, listing }: { day: string; listing: boolean }, formats: Formats): string {
+  return listing ? 'since listing' : `since ${formats.dayLong(wallSeconds(day))}`;
+}
+
+function reasonsOf(day: Change | NoChange, span: Change | NoChange | null, formats: Formats): string[] {
+  const reasons = [day, span].flatMap((each) => (each === null || isChange(each) ? [] : [reasonWords(each, formats)]));
+  return [...new Set(reasons)];
 }
 
 /** What is said above a chart that stays. */

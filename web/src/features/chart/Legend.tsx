@@ -3,6 +3,7 @@ import { useSyncExternalStore } from 'react';
 import type { Formats } from '../../lib/format';
 import { type Bar, type Bars, indexAt } from './bars';
 import type { CandleChart } from './candleChart';
+import { barChange, isChange, type NoChange, splitWords } from './changes';
 
 const nothing = (): (() => void) => () => undefined;
 const none = (): Bar | null => null;
@@ -15,8 +16,7 @@ export function Legend({ chart, data, formats }: { chart: CandleChart | null; da
   const index = found < 0 ? bars.length - 1 : found;
   const bar = bars[index];
   if (bar === undefined) return null;
-  const before = bars[index - 1]?.close ?? bar.open;
-  const change = bar.close - before;
+  const change = barChange(data, index);
   const values: [string, string, number, string][] = [
     ['O', 'Open', bar.open, formats.exact(bar.open)],
     ['H', 'High', bar.high, formats.exact(bar.high)],
@@ -43,9 +43,13 @@ export function Legend({ chart, data, formats }: { chart: CandleChart | null; da
       ))}
       <div className="legend-change">
         <dt className="visually-hidden">Change</dt>
-        <dd data-testid="legend-change" data-direction={change < 0 ? 'down' : 'up'}>
-          {formats.signed(change, decimals)} ({formats.percent(before === 0 ? 0 : change / before)})
-        </dd>
+        {isChange(change) ? (
+          <dd data-testid="legend-change" data-direction={change.difference < 0 ? 'down' : 'up'}>
+            {formats.signed(change.difference, decimals)} ({formats.percent(change.share)})
+          </dd>
+        ) : (
+          <dd data-testid="legend-change">{shortReason(change)}</dd>
+        )}
       </div>
       {bar.forming && (
         <div>
@@ -55,4 +59,15 @@ export function Legend({ chart, data, formats }: { chart: CandleChart | null; da
       )}
     </dl>
   );
+}
+
+function shortReason(change: NoChange): string {
+  switch (change.why) {
+    case 'split':
+      return `${splitWords(change.split)} split`;
+    case 'jump':
+      return 'a jump as at a split';
+    case 'unknown':
+      return '';
+  }
 }

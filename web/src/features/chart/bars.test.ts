@@ -10,6 +10,7 @@ function page(dates: string[], close: number, forming = 0, resolution = 'D'): An
     forming,
     resolution,
     cache_expires_at: '2025-11-26T14:47:10Z',
+    unadjusted_splits: [],
   } as unknown as Answer;
 }
 

@@ -1,7 +1,7 @@
 /** Candles as the chart draws them: placed at New York wall time, with what the legend says about each. */
 
 import { formingCandles } from '../../api/forming';
-import type { Answer, Columns } from '../../api/ohlc';
+import type { Answer, Columns, Split } from '../../api/ohlc';
 import { decimalsFor } from '../../lib/format';
 import { wallSeconds } from '../../lib/newYork';
 
@@ -18,6 +18,10 @@ export interface Bar {
 
 export interface Bars {
   bars: Bar[];
+  /** The close before the first bar; null where it is not known. */
+  previousClose: number | null;
+  /** Splits between the bars that their prices are not adjusted for; null where they are not known. */
+  splits: Split[] | null;
   intraday: boolean;
   decimals: number;
 }
@@ -37,9 +41,20 @@ export function barsOf(pages: readonly Answer[]): Bars {
   const newest = pages[pages.length - 1];
   return {
     bars,
+    previousClose: pages[0]?.previous_close ?? null,
+    splits: splitsOf(pages),
     intraday: newest !== undefined && newest.resolution !== 'D',
     decimals: decimalsFor(bars.reduce((largest, bar) => Math.max(largest, bar.high), 0)),
   };
+}
+
+function splitsOf(pages: readonly Answer[]): Split[] | null {
+  const splits: Split[] = [];
+  for (const page of pages) {
+    if (page.unadjusted_splits === null) return null;
+    splits.push(...page.unadjusted_splits);
+  }
+  return splits;
 }
 
 function barAt(candles: Columns, index: number, forming: boolean): Bar {

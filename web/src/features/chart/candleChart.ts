@@ -4,7 +4,7 @@ import { ColorType, createChart, CrosshairMode, type IChartApi, LineStyle, TickM
 
 import type { Formats } from '../../lib/format';
 import type { Store } from '../../lib/store';
-import { type Bar, type Bars, indexAt } from './bars';
+import { type Bar, type Bars, barsOf, indexAt } from './bars';
 import { Crosshair } from './crosshair';
 import { Glide, type LogicalRange } from './glide';
 import { PairedSeries } from './pairedSeries';
@@ -38,7 +38,7 @@ export class CandleChart {
   readonly #series: PairedSeries;
   readonly #crosshair: Crosshair;
   readonly #glide: Glide;
-  #data: Bars = { bars: [], intraday: false, decimals: 2 };
+  #data: Bars = barsOf([]);
   #palette: Palette;
   /** Until when a change of the view is the reader's own doing; the library reports every change alike. */
   #drivenUntil = 0;

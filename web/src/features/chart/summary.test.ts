@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Answer } from '../../api/ohlc';
 import { formatsFor } from '../../lib/format';
 import { barsOf } from './bars';
-import { changeOf, summaryOf } from './summary';
+import { summaryOf } from './summary';
 
 function answer(dates: string[], closes: number[]): Answer {
   const open = closes.map((close) => close - 1);
@@ -11,15 +11,11 @@ function answer(dates: string[], closes: number[]): Answer {
     candles: { date: dates, open, high: closes, low: open, close: closes, volume: closes },
     forming: 0,
     resolution: 'D',
+    unadjusted_splits: [],
   } as unknown as Answer;
 }
 
 describe('the chart in words', () => {
-  it('tells the change over the span asked for', () => {
-    expect(changeOf(answer(['2014-12-30', '2014-12-31'], [11, 15]))).toEqual({ close: 15, difference: 5, share: 0.5 });
-    expect(changeOf(answer([], []))).toBeNull();
-  });
-
   it('names the lowest and the highest of all that is on screen', () => {
     const data = barsOf([answer(['2014-12-29'], [99]), answer(['2014-12-30', '2014-12-31'], [11, 15])]);
     expect(summaryOf('AAPL', 'D', data, formatsFor('en-US'))).toBe(

@@ -1,6 +1,5 @@
 /** The chart in a sentence, for those who do not see it. */
 
-import type { Answer } from '../../api/ohlc';
 import type { Formats } from '../../lib/format';
 import { RESOLUTION_NAMES, type Resolution } from '../../lib/resolution';
 import type { Bars } from './bars';
@@ -20,18 +19,4 @@ export function summaryOf(ticker: string, resolution: Resolution, data: Bars, fo
     `${formats.day(last.time)}. Last close ${price(last.close)}, lowest ${price(low.low)} on ${formats.day(low.time)}, ` +
     `highest ${price(high.high)} on ${formats.day(high.time)}.`
   );
-}
-
-export interface Change {
-  close: number;
-  difference: number;
-  share: number;
-}
-
-/** From the first candle's open to the last one's close, over the span asked for: what was panned to does not count. */
-export function changeOf({ candles }: Answer): Change | null {
-  const [open, close] = [candles.open[0], candles.close.at(-1)];
-  if (open === undefined || close === undefined) return null;
-  const difference = close - open;
-  return { close, difference, share: open === 0 ? 0 : difference / open };
 }
