@@ -217,6 +217,10 @@ class CandleVendor(Protocol):
         """Return what is known of the allowance."""
         ...
 
+    async def key_replaced(self) -> bool:
+        """Read the key again; return whether it is another one than the vendor refused last. Asks no vendor."""
+        ...
+
     async def check(self) -> str:
         """Ask the vendor for a sign of life; return a sentence for an operator, or raise a VendorError."""
         ...

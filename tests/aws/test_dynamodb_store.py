@@ -16,7 +16,6 @@ from ohlcache.adapters.stores.dynamodb_items import QUERY_CANDLES_MAX, sort_key_
 from ohlcache.domain.chunks import ChunkName
 from ohlcache.domain.coverage import SessionState
 from ohlcache.domain.errors import StoreError
-from ohlcache.domain.freshness import FORMING_LIFE_SECONDS
 from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.span import Span
 from ohlcache.ports import FailureNote, Lease, LeaseTaken, Level, Metric
@@ -239,16 +238,12 @@ async def test_deletes_follow_the_puts(bench: Bench) -> None:
     assert [chunk.name for chunk in await bench.store.read(series(), SPAN)] == [chunks(*WEEK)[0].name]
 
 
-@pytest.mark.parametrize(
-    ("state", "life_seconds"), [(SessionState.FINAL, LIFE_SECONDS), (SessionState.FORMING, FORMING_LIFE_SECONDS)]
-)
-async def test_items_expire_when_nothing_in_them_can_be_relied_on(
-    bench: Bench, state: SessionState, life_seconds: float
-) -> None:
-    """S7, T3, C1, C2: ExpiresAt is whole epoch seconds: 90 days for history, 5 minutes for what is forming."""
+@pytest.mark.parametrize("state", [SessionState.FINAL, SessionState.FORMING])
+async def test_items_are_kept_for_the_retention(bench: Bench, state: SessionState) -> None:
+    """S7, C1, W1: ExpiresAt is whole epoch seconds, 90 days on; what is forming is fresh for five minutes, but kept."""
     await bench.store.write(chunks(*WEEK, state=state))
     (item,) = [item for item in bench.items() if "Payload" in item]
-    assert item["ExpiresAt"] == {"N": str(int(OBSERVED_AT + life_seconds))}
+    assert item["ExpiresAt"] == {"N": str(int(OBSERVED_AT + LIFE_SECONDS))}
 
 
 async def test_kept_forever_means_no_expiry(moto_table: Table) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -169,14 +170,13 @@ def test_cells_are_calendar_periods(day: date, resolution: Resolution) -> None:
 
 
 @given(holdings())
-def test_a_chunk_expires_with_its_last_word(holding: Holding) -> None:
-    """C1, S7: a store may delete a chunk when nothing in it can be relied on; bars beside rejected ones stay a day."""
+def test_a_chunk_is_kept_as_long_as_its_newest_row(holding: Holding) -> None:
+    """C1, S7, W1: a store keeps a chunk for the whole retention after its newest reply, also what was forming then."""
     for chunk in cut(SERIES, holding):
-        until, coverage = chunk.expires_at(LIFE), chunk.holding.coverage
-        assert not coverage.valid(until, LIFE).any()
-        kept_for_a_day = coverage.rejected & (coverage.observed_at + DAY > until - 1)
-        assert (coverage.valid(until - 1, LIFE) | kept_for_a_day).any()
-        assert not (coverage.rejected & (coverage.observed_at + DAY > until)).any()
+        until = chunk.expires_at(LIFE)
+        assert not chunk.holding.coverage.valid(until, LIFE).any()
+        assert until == chunk.holding.coverage.observed_at.max() + LIFE
+        assert chunk.expires_at(0) == math.inf
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from domain.strategies import CALENDAR
 from ohlcache.domain.adjustment import Actions, Adjustment
+from ohlcache.domain.answer import Shortfall
 from ohlcache.domain.candles import Candles
 from ohlcache.domain.composition import STALE_LIFE_SECONDS, SourceFacts, compose
 from ohlcache.domain.coverage import Coverage, Holding, SessionState, merge
@@ -66,10 +67,10 @@ def composed(
     stale: bool = False,
     as_of: float | None = None,
     ledger: Holding | None = None,
-    partial: bool = False,
+    holes: bool = False,
 ) -> Answer:
     return compose(
-        CandleRequest("AAPL", resolution, name, span, partial=partial),
+        CandleRequest("AAPL", resolution, name, span),
         adjustment,
         own,
         own if ledger is None else ledger,
@@ -79,6 +80,7 @@ def composed(
         as_of=now if as_of is None else as_of,
         final_life_seconds=LIFE,
         stale=stale,
+        shortfall=Shortfall("vendor_unavailable", "The vendor does not answer.") if stale or holes else None,
     )
 
 
@@ -91,7 +93,7 @@ def test_a_rejected_session_is_missing_though_bars_of_it_are_given(resolution: R
     states[7] = SessionState.REJECTED
     own = replace(whole, coverage=replace(whole.coverage, states=states))
     for adjustment in (Adjustment.NONE, Adjustment.SPLITS):
-        answer = composed(WHOLE, own, now, resolution, adjustment, partial=True)
+        answer = composed(WHOLE, own, now, resolution, adjustment, holes=True)
         assert len(answer.candles) == len(whole.candles) == answer.certificate.expected
         assert answer.certificate.missing == (date.fromordinal(int(whole.coverage.days[7])).isoformat(),)
         assert not answer.certificate.complete
@@ -235,15 +237,24 @@ def without(holding: Holding, *gone: date) -> Holding:
     return holding.select(np.asarray(keep))
 
 
+def split_on(day: date, holding: Holding, ratio: float = 4.0) -> Holding:
+    """Return a holding whose prices before ``day`` are ``ratio`` times as high: raw prices around a split."""
+    older = holding.candle_days() < day.toordinal()
+    candles = holding.candles
+    prices = [np.where(older, column * ratio, column) for column in candles.columns()[1:5]]
+    return Holding(holding.coverage, Candles(candles.time, *prices, candles.volume), holding.actions)
+
+
 class TestHolesInTheLedger:
-    """G12: nobody knows whether a stock was split in a session that is missing, so no price of before meets one of after."""
+    """G12, W1: over a hole in the ledger prices that jump as by a split do not meet; where none jumps, all are given."""
 
     NOW = instant_of("2024-06-08T01:00:00Z")
     WEEK = Span(date(2024, 6, 3), date(2024, 6, 7))
 
-    def days(self, adjustment: Adjustment, ledger: Holding, **wishes: bool) -> list[int]:
+    def days(self, adjustment: Adjustment, ledger: Holding, split: date | None = None, **wishes: bool) -> list[int]:
         """Return the days of June of which the answer has minutes."""
         own = seen(Resolution.HOUR, self.NOW)
+        own = own if split is None else split_on(split, own)
         answer = composed(self.WEEK, own, self.NOW, Resolution.HOUR, adjustment, ledger=ledger, **wishes)
         days = sorted({date.fromordinal(day).day for day in answer.days.tolist()})
         missing = [date.fromisoformat(day).day for day in answer.certificate.missing]
@@ -251,36 +262,51 @@ class TestHolesInTheLedger:
         assert answer.certificate.complete == (not missing)
         return days
 
-    @pytest.mark.parametrize("wish", ["stale", "partial"])
+    @pytest.mark.parametrize("wish", ["stale", "holes"])
     def test_before_a_hole_at_the_end_the_older_side_stays(self, wish: str) -> None:
-        """The answer is what it was when the ledger was last heard."""
+        """The answer is what it was with the newest ledger that is known."""
         daily = seen(Resolution.DAY, self.NOW)
         ended = without(daily, date(2024, 6, 6), date(2024, 6, 7))
-        assert self.days(Adjustment.SPLITS, ended, **{wish: True}) == [3, 4, 5]
-        assert self.days(Adjustment.ALL, without(daily, date(2024, 6, 7)), **{wish: True}) == [3, 4, 5, 6]
-        assert self.days(Adjustment.NONE, ended, **{wish: True}) == [3, 4, 5, 6, 7]
+        assert self.days(Adjustment.SPLITS, ended, date(2024, 6, 6), **{wish: True}) == [3, 4, 5]
+        assert self.days(Adjustment.SPLITS, ended, date(2024, 6, 7), **{wish: True}) == [3, 4, 5, 6]
+        assert self.days(Adjustment.NONE, ended, date(2024, 6, 6), **{wish: True}) == [3, 4, 5, 6, 7]
 
     def test_after_a_hole_in_the_middle_the_newer_side_stays(self) -> None:
         """What is on today's scale is given from the hole on: a split counts for the days before it."""
         daily = seen(Resolution.DAY, self.NOW)
-        assert self.days(Adjustment.SPLITS, without(daily, date(2024, 6, 5)), partial=True) == [5, 6, 7]
-        assert self.days(Adjustment.SPLITS, without(daily, date(2024, 6, 4), date(2024, 6, 6)), partial=True) == [6, 7]
-        both = without(daily, date(2024, 6, 4), date(2024, 6, 7))
-        assert self.days(Adjustment.SPLITS, both, partial=True) == [4, 5, 6]
+        fifth, sixth = date(2024, 6, 5), date(2024, 6, 6)
+        assert self.days(Adjustment.SPLITS, without(daily, fifth), fifth, holes=True) == [5, 6, 7]
+        assert self.days(Adjustment.ALL, without(daily, date(2024, 6, 4), sixth), sixth, holes=True) == [6, 7]
+
+    @pytest.mark.parametrize("adjustment", [Adjustment.SPLITS, Adjustment.ALL])
+    @pytest.mark.parametrize("ratio", [1.5, 10.0, 1 / 1.5, 0.1])
+    def test_every_usual_ratio_is_a_jump(self, adjustment: Adjustment, ratio: float) -> None:
+        """3 for 2 and reverse splits, too."""
+        fifth = date(2024, 6, 5)
+        own = split_on(fifth, seen(Resolution.HOUR, self.NOW), ratio)
+        ledger = without(seen(Resolution.DAY, self.NOW), fifth)
+        answer = composed(self.WEEK, own, self.NOW, Resolution.HOUR, adjustment, ledger=ledger, holes=True)
+        assert {date.fromordinal(day).day for day in answer.days.tolist()} == {5, 6, 7}
+
+    @pytest.mark.parametrize("gone", [(5,), (4, 6), (7,), (6, 7), (3, 4, 5, 6, 7)])
+    def test_where_no_price_jumps_everything_is_given(self, gone: tuple[int, ...]) -> None:
+        """W1: a hole in the ledger alone hides no candle that is held."""
+        ledger = without(seen(Resolution.DAY, self.NOW), *(date(2024, 6, day) for day in gone))
+        assert self.days(Adjustment.SPLITS, ledger, stale=True) == [3, 4, 5, 6, 7]
 
     def test_a_hole_that_no_candle_lies_before_does_no_harm(self) -> None:
         """A split on the first day, or outside the answer, moves nothing in it."""
         daily = seen(Resolution.DAY, self.NOW)
-        assert self.days(Adjustment.SPLITS, without(daily, date(2024, 6, 3)), partial=True) == [3, 4, 5, 6, 7]
-        assert self.days(Adjustment.SPLITS, without(daily, date(2024, 5, 31)), partial=True) == [3, 4, 5, 6, 7]
+        assert self.days(Adjustment.SPLITS, without(daily, date(2024, 6, 3)), holes=True) == [3, 4, 5, 6, 7]
+        assert self.days(Adjustment.SPLITS, without(daily, date(2024, 5, 31)), holes=True) == [3, 4, 5, 6, 7]
         assert self.days(Adjustment.SPLITS, daily, stale=True) == [3, 4, 5, 6, 7]
 
     def test_the_only_day_needs_no_ledger(self) -> None:
-        """Nothing lies before Friday in an answer of Friday alone, whatever happened on it."""
+        """Nothing lies before Friday in an answer of Friday alone, whatever happened that day."""
         friday = Span(date(2024, 6, 7), date(2024, 6, 7))
         ledger = without(seen(Resolution.DAY, self.NOW), friday.start)
         own = seen(Resolution.HOUR, self.NOW)
-        answer = composed(friday, own, self.NOW, Resolution.HOUR, Adjustment.SPLITS, ledger=ledger, partial=True)
+        answer = composed(friday, own, self.NOW, Resolution.HOUR, Adjustment.SPLITS, ledger=ledger, holes=True)
         assert len(answer.candles) == 7
         assert answer.certificate.complete
         assert not answer.stale
@@ -292,7 +318,7 @@ class TestHolesInTheLedger:
 
         def close(adjustment: Adjustment, *gone: date) -> float | None:
             ledger = without(daily, *gone)
-            answer = composed(self.WEEK, hours, self.NOW, Resolution.HOUR, adjustment, ledger=ledger, partial=True)
+            answer = composed(self.WEEK, hours, self.NOW, Resolution.HOUR, adjustment, ledger=ledger)
             return answer.baseline.previous_close
 
         assert close(Adjustment.SPLITS) == close(Adjustment.SPLITS, date(2024, 5, 31)) == friday
@@ -301,11 +327,11 @@ class TestHolesInTheLedger:
 
     @pytest.mark.parametrize("gone", [date(2024, 6, 5), date(2024, 6, 7)])
     def test_older_candles_on_an_older_scale_are_stale(self, gone: date) -> None:
-        """Whole as a span in May may be: whether it was split in June is not known, and not for long believed."""
+        """A span in May may be whole: whether there was a split in June is not known, so the answer does not last."""
         may = Span(date(2024, 5, 6), date(2024, 5, 10))
         daily = without(seen(Resolution.DAY, self.NOW), gone)
         for adjustment, stale in ((Adjustment.SPLITS, True), (Adjustment.NONE, False)):
-            answer = composed(may, daily, self.NOW, Resolution.DAY, adjustment, partial=True)
+            answer = composed(may, daily, self.NOW, Resolution.DAY, adjustment, holes=True)
             assert answer.certificate.complete
             assert answer.stale == stale
             assert (answer.fresh_until == self.NOW + STALE_LIFE_SECONDS) == stale
@@ -314,23 +340,24 @@ class TestHolesInTheLedger:
     def test_the_newer_side_is_not_stale(self, gone: date, stale: bool) -> None:
         """What ends with the newest session is on today's scale; what ends before a hole is not."""
         daily = without(seen(Resolution.DAY, self.NOW), gone)
-        answer = composed(self.WEEK, daily, self.NOW, Resolution.DAY, Adjustment.SPLITS, partial=True)
+        answer = composed(self.WEEK, daily, self.NOW, Resolution.DAY, Adjustment.SPLITS, holes=True)
         assert answer.certificate.missing
         assert answer.stale == stale
 
     def test_a_row_that_was_not_out_is_a_hole(self) -> None:
-        """Friday asked about before its row was out says nothing of a split on Friday."""
+        """A row of Friday asked for before it was out says nothing of a split on Friday."""
         friday, asked_at = date(2024, 6, 7), instant_of("2024-06-07T20:30:00Z")
         row = (np.array([value], kind) for value, kind in zip((friday.toordinal(), SessionState.FORMING, asked_at, 0),
                (np.int32, np.uint8, np.int64, np.int32), strict=True))  # fmt: skip
         early = Holding(Coverage(*row), Candles.empty(), Actions.none())
         known = without(seen(Resolution.DAY, self.NOW), friday)
-        assert self.days(Adjustment.SPLITS, merge([known, early]), stale=True) == [3, 4, 5, 6]
+        assert self.days(Adjustment.SPLITS, merge([known, early]), friday, stale=True) == [3, 4, 5, 6]
 
     def test_daily_candles_have_their_own_ledger(self) -> None:
-        """Around a missing daily session the newer side stays; raw, both do."""
-        daily = without(seen(Resolution.DAY, self.NOW), date(2024, 6, 5))
+        """Around a missing daily session with a jump the newer side stays; raw, both do."""
+        fifth = date(2024, 6, 5)
+        daily = without(split_on(fifth, seen(Resolution.DAY, self.NOW)), fifth)
         for adjustment, expected in ((Adjustment.SPLITS, [6, 7]), (Adjustment.NONE, [3, 4, 6, 7])):
-            answer = composed(self.WEEK, daily, self.NOW, Resolution.DAY, adjustment, partial=True)
+            answer = composed(self.WEEK, daily, self.NOW, Resolution.DAY, adjustment, holes=True)
             assert [date.fromordinal(day).day for day in answer.days.tolist()] == expected
             assert len(answer.certificate.missing) == 5 - len(expected)

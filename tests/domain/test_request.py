@@ -142,12 +142,7 @@ def test_months_before_keeps_to_the_month(day: date, months: int) -> None:
 def test_defaults() -> None:
     """Without anything said it is the month up to today, daily, adjusted as the source does."""
     request = asked()
-    assert (request.range, request.resolution, request.adjustment, request.partial) == (
-        "1M",
-        Resolution.DAY,
-        None,
-        False,
-    )
+    assert (request.range, request.resolution, request.adjustment) == ("1M", Resolution.DAY, None)
     assert request.span == Span(date(2024, 5, 3), date(2024, 6, 3))
     assert asked(start_date="2024-05-31").span.end == date(2024, 6, 3)
     assert asked(adjust="all").adjustment is Adjustment.ALL

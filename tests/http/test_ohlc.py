@@ -25,6 +25,8 @@ FIELDS = [
     "resolution_fallback", "fallback_message", "adjustment", "expected", "known_empty", "forming", "complete",
     "missing", "calendar_version", "data_until", "synthetic", "stale",
     "previous_close", "listed_on", "unadjusted_splits",
+    "missing", "calendar_version", "data_until", "synthetic", "stale", "stale_reason",
+    "missing_reason",
 ]  # fmt: skip
 
 

@@ -224,17 +224,19 @@ async def test_several_tickers_one_of_them_unknown(library: Library) -> None:
     assert world.calls == calls
 
 
-async def test_a_hole_is_an_error_unless_partial(library: Library) -> None:
-    """A partial table says which sessions are missing."""
+@pytest.mark.parametrize("partial", [False, True])
+async def test_what_is_held_is_given_with_a_warning(library: Library, partial: bool) -> None:
+    """W1: with and without ``partial``, a vendor's failure gives what is held: the table and a warning say what lacks."""
     cache, world = library()
     await cache.get("AAPL", "1M")
-    world.vendor.faults.set(Fault.EMPTY)
-    with pytest.raises(ohlcache.OhlcacheError):
-        await cache.get("AAPL", "5Y")
-    table = await cache.get("AAPL", "5Y", partial=True)
+    world.vendor.faults.set(Fault.SERVER_ERROR)
+    with pytest.warns(ohlcache.IncompleteDataWarning, match=r"AAPL .*sessions missing, stale.*does not answer"):
+        table = await cache.get("AAPL", "5Y", partial=partial)
     assert not table.complete
     assert len(table.certificate.missing) > 900
-    assert "sessions missing" in repr(table)
+    assert "sessions missing, stale" in repr(table)
+    origin = table.provenance
+    assert (origin.stale, origin.stale_reason, origin.missing_reason) == (True, *["The vendor does not answer."] * 2)
 
 
 async def test_daily_backfill_is_one_call(library: Library) -> None:
@@ -254,6 +256,7 @@ async def test_intraday_backfill_goes_on_where_it_was_stopped(library: Library) 
         await cache.backfill("AAPL", "1Y", resolution="1")
     held = [report for report in await cache.coverage("AAPL", "1Y", resolution="1") if report.state == "final"]
     assert held
+    await world.clock.advance(5)
     done = await cache.backfill("AAPL", "1Y", resolution="1")
     assert done.sessions == 251
     assert not [report for report in await cache.coverage("AAPL", "1Y", resolution="1") if report.state == "missing"]

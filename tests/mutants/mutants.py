@@ -243,19 +243,19 @@ MUTANTS = (
     ),
     Mutant(
         "a refused quota is worked around",
-        "service/read_through.py",
+        "service/sources.py",
         "WORTH_ANOTHER_WAY = (VendorUnavailable, VendorGarbage, NotEntitled)",
         "WORTH_ANOTHER_WAY = (VendorError,)",
     ),
     Mutant(
         "one need's failure hides the other's refusal",
-        "service/read_through.py",
+        "service/sources.py",
         "raise min(failures, key=lambda failure: isinstance(failure, WORTH_ANOTHER_WAY))",
         "raise failures[0]",
     ),
     Mutant(
         "a daily stand-in is kept under another span's key",
-        "service/read_through.py",
+        "service/sources.py",
         "            span = Span(min(span.start, newest or span.start), span.end)\n",
         "            assert newest\n",
         _tests("tests/simulation/test_found.py"),
@@ -263,8 +263,8 @@ MUTANTS = (
     Mutant(
         "older prices of before and after an unknown session meet",
         "domain/composition.py",
-        "if (stale or request.partial) and adjustment is not Adjustment.NONE:",
-        "if request.partial and not stale and adjustment is not Adjustment.NONE:",
+        "if shortfall is not None and adjustment is not Adjustment.NONE:",
+        "if shortfall is not None and not stale and adjustment is not Adjustment.NONE:",
         _tests("tests/simulation/test_found.py"),
     ),
     Mutant(

@@ -57,7 +57,7 @@ def spoil_minute(world: World) -> None:
 
 
 async def ask(world: World, **wishes: Any) -> Any:
-    return (await world.ask(**wishes, partial=True)).answer
+    return (await world.ask(**wishes)).answer
 
 
 async def test_one_impossible_row_costs_one_session(cache: Callable[..., World]) -> None:
@@ -150,7 +150,7 @@ async def test_a_herd_shares_a_reply_with_a_rejected_row(cache: Callable[..., Wo
     spoil(world, BAD_DAY) if "resolution" not in wishes else spoil_minute(world)
     world.vendor.latency_seconds = 2.5
     processes = [world.first, *(world.other() for _ in range(4))]
-    served = answers(await all_of(world, asking([*processes, *processes], **wishes, partial=True)))
+    served = answers(await all_of(world, asking([*processes, *processes], **wishes)))
     assert world.calls == 1
     assert {each.answer.certificate.missing for each in served} == {served[0].answer.certificate.missing}
     assert len(served[0].answer.certificate.missing) == 1
@@ -173,9 +173,9 @@ async def test_a_slow_reply_with_a_rejected_row_is_shared(cache: Callable[..., W
     world = cache()
     spoil(world, BAD_DAY)
     world.vendor.latency_seconds = 9.0
-    wide = asking([world.first], range="1Y", partial=True)
+    wide = asking([world.first], range="1Y")
     await world.clock.advance(1)
-    narrow = asking([world.first], start_date=date(2023, 9, 1), end_date=date(2023, 9, 8), partial=True)
+    narrow = asking([world.first], start_date=date(2023, 9, 1), end_date=date(2023, 9, 8))
     served = answers(await all_of(world, [*wide, *narrow]))
     assert world.calls == 1
     assert [each.answer.certificate.missing for each in served] == [(BAD_DAY.isoformat(),)] * 2
@@ -225,7 +225,7 @@ async def test_a_rejected_first_day_is_no_day_before_the_listing(cache: Callable
     first = date(2024, 3, 21)
     world = cache(market=Market(calendar=CALENDAR, stocks={"NEWCO": Stock(listed=first)}))
     spoil(world, first)
-    answer = (await world.ask("NEWCO", range="1Y", partial=True)).answer
+    answer = (await world.ask("NEWCO", range="1Y")).answer
     assert answer.certificate.missing == (first.isoformat(),)
     coverage = merge([chunk.holding for chunk in await world.chunks()]).coverage
     states = dict(zip(coverage.days.tolist(), coverage.states.tolist(), strict=True))

@@ -263,7 +263,7 @@ async def test_what_came_is_served_although_it_could_not_be_stored(cache: Callab
     world.first.store.failing = WRITES
     world.vendor.faults.then(None, Fault.SERVER_ERROR)
     wishes = {"start_date": "2024-01-02", "end_date": "2024-06-03", "resolution": "5", "adjust": "none"}
-    served = await world.ask(**wishes, partial=True)
+    served = await world.ask(**wishes)
     assert len(world.vendor.calls) > 1
     assert not served.answer.certificate.complete
     assert len(served.answer.candles) > 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
+from datetime import date
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from ohlcache.domain.adjustment import Adjustment
 from ohlcache.domain.coverage import SessionState
 from ohlcache.domain.errors import OhlcacheError, QuotaExceeded, StoreError, TickerNotFound
+from ohlcache.domain.request import Range
 from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.series import Series
 from ohlcache.ports import Lease
@@ -47,6 +49,9 @@ SLACK_SECONDS = 2.0
 WAIT_BEFORE_DISPLACING_SECONDS = 3.0
 WAIT_BEFORE_GOING_ON_SECONDS = 6.0
 INSTANT_SECONDS = 1e-3
+HELD_OFF_SECONDS = {"source": 300.0, "series": 60.0}
+"""How long a refusal is repeated without a call, by what it holds off, at most: docs/http-api.md."""
+
 TELLING_SECONDS = 10.0
 UNSETTLED_SESSIONS_MAX = 10
 LEDGERS_MAX = 128
@@ -382,8 +387,10 @@ class Checks:
             raise Violation(f"a store failure reached a caller: {failure.message}")
         if isinstance(failure, TickerNotFound) and ask.what["ticker"] != UNKNOWN_TICKER:
             raise Violation(f"{ask.what} is answered with: {failure.message}")
-        # A holder whose call has failed may take a moment to say so to those who come meanwhile.
-        excused = self.vendor.failed_at >= since - TELLING_SECONDS or self._was_cut_off()
+        # A holder whose call has failed may take a moment to say so to those who come meanwhile, and a vendor that
+        # refused is not asked again at once.
+        held_off = HELD_OFF_SECONDS["source" if isinstance(failure, QuotaExceeded) else "series"]
+        excused = self.vendor.failed_at >= since - TELLING_SECONDS - held_off or self._was_cut_off()
         if not isinstance(failure, TickerNotFound) and not excused:
             raise Violation(f"{ask.what} failed though the vendor did not: {failure!r}")
 
@@ -405,14 +412,17 @@ class Checks:
             raise Violation(f"{name}: answered with {answer.request.cache_key}")
         if ask.what["ticker"] == UNKNOWN_TICKER and answer.certificate.complete and answer.certificate.expected:
             raise Violation(f"{name}: an unknown ticker is answered")
-        if answer.request.span != request.span and answer.fallback is None:
+        widened = request.range == Range.DAY and answer.stale and answer.request.span.end == request.span.end
+        if answer.request.span != request.span and answer.fallback is None and not widened:
             raise Violation(f"{name}: another span than asked")
         self._well_formed(name, answer, answer.request)
         certificate = answer.certificate
         if served.tier == "in-memory" and node.clock.now() >= answer.fresh_until:
             raise Violation(f"{name}: served from memory after it was fresh")
-        if not certificate.complete and not (request.partial or answer.stale):
-            raise Violation(f"{name}: an incomplete answer that nobody asked for")
+        if not certificate.complete and answer.missing_reason is None:
+            raise Violation(f"{name}: an incomplete answer without a reason")
+        if answer.stale and answer.stale_reason is None:
+            raise Violation(f"{name}: a stale answer without a reason")
         if answer.fallback is None and answer.resolution is not request.resolution:
             raise Violation(f"{name}: another resolution without a word")
         if certificate.complete:
@@ -486,21 +496,24 @@ class _AnswerCheck:
         complete = answer.certificate.complete
         recent = sessions[-UNSETTLED_SESSIONS_MAX:]
         unsettled = next((day for day in recent if not self._settled(day, self.resolution)), last + 1)
-        cut = int(np.searchsorted(answer.days, unsettled))
+        # What is given of a session that is called missing is what was held when it was still forming.
+        missing_days = {date.fromisoformat(day).toordinal() for day in answer.certificate.missing}
+        forming = sorted(set(answer.days[answer.days < unsettled].tolist()) & missing_days)
+        settled = (answer.days < unsettled) & ~np.isin(answer.days, forming)
         wanted = truth.final(self.ticker, self.resolution, first, unsettled - 1)
         wanted_days = truth.final_days(self.ticker, self.resolution, first, unsettled - 1)
         if not complete:
             # What is missing is said to be; what is given must be right.
-            given = np.isin(wanted_days, answer.days[:cut])
+            given = np.isin(wanted_days, answer.days[settled])
             wanted, wanted_days = wanted[given], wanted_days[given]
-        if not np.array_equal(wanted_days, answer.days[:cut]):
-            missing = sorted(set(wanted_days.tolist()) - set(answer.days[:cut].tolist()))
+        if not np.array_equal(wanted_days, answer.days[settled]):
+            missing = sorted(set(wanted_days.tolist()) - set(answer.days[settled].tolist()))
             raise Violation(f"{self.name}: complete={complete}, and days {missing[:3]} of {len(missing)} are missing")
-        given_candles = answer.candles[:cut]
+        given_candles = answer.candles[settled]
         ledgers = [ledger for ledger in self._ledgers() if self._adjusted(wanted, wanted_days, ledger) == given_candles]
         if not ledgers:
             raise Violation(f"{self.name}: candles that were final differ from the market's")
-        later = [day for day in recent if day >= unsettled]
+        later = [*forming, *(day for day in recent if day >= unsettled)]
         bounds = [np.searchsorted(answer.days, [day, day + 1]).tolist() for day in later]
         parts = [answer.candles[low:high] for low, high in bounds]
         possible = [list(self._possible(day)) for day in later]
@@ -566,8 +579,8 @@ class _AnswerCheck:
             given = len(self.answer.days) and action.day <= self.answer.days[-1]
             if self._settled(action.day, Resolution.DAY) and (given or self.answer.certificate.complete):
                 certain.append(action)
-            elif given and self.answer.stale and self._was_out(action):
-                # Older data ends where its ledger does: what is in it was adjusted by everything before its end.
+            elif given and self.answer.stale and self._was_out(action) and action.split != 1:
+                # Prices that jump over a session which the ledger does not know are not in one answer.
                 choices.append(self._told(action))
             else:
                 choices.append([*self._told(action), None])

@@ -214,6 +214,10 @@ class VendorPort:
         """Return how many calls were made."""
         return QuotaState(self.server.calls)
 
+    async def key_replaced(self) -> bool:
+        """Return False: there is no key."""
+        return False
+
     async def check(self) -> str:
         """Say that all is well."""
         return "The simulated vendor answers."

@@ -218,7 +218,7 @@ class World:
         if adjust is not None:
             what["adjust"] = adjust
         if dice.random() < 0.07:
-            what["partial"] = True
+            what["retry"] = True
         today = market_date(self.loop.time() - SKEW_SECONDS_MAX)
         if resolution == "D":
             ranges, back = ("1D", "1W", "1M", "3M", "6M", "1Y", "5Y", "YTD"), 400
@@ -275,10 +275,10 @@ class World:
         paused = node.paused_seconds
         life = node.life
         try:
-            request = node.cache.parse(**ask.what)
+            request = node.cache.parse(**{name: wish for name, wish in ask.what.items() if name != "retry"})
             since = min(other.started_at for other in node.under_way.values())
             try:
-                served = await node.cache.get(request)
+                served = await node.cache.get(request, retry="retry" in ask.what)
             except OhlcacheError as exc:
                 self.note(f"{node.name} {request.cache_key} refused {exc.code}")
                 ask.started_at += node.paused_seconds - paused

@@ -18,6 +18,8 @@ class ExitCode(IntEnum):
     NOT_FOUND = 3
     QUOTA = 4
     VENDOR = 5
+    INCOMPLETE = 6
+    """Candles were given, but they are stale or sessions are missing."""
     INTERRUPTED = 130
 
 

@@ -5,18 +5,21 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ohlcache.cli.exit_codes import ExitCode
 from ohlcache.cli.parameters import AsJson, End, Range, ResolutionName, Start, Ticker
 
 if TYPE_CHECKING:
     from ohlcache.library.candle_table import CandleTable
 
 TABLE_ROWS_MAX = 40
+MISSING_DATES_MAX = 10
 
 
 class Shape(StrEnum):
@@ -43,7 +46,7 @@ def get(
     ] = None,
     *,
     partial: Annotated[
-        bool, typer.Option("--partial", help="Give what there is, though sessions are missing.")
+        bool, typer.Option("--partial", help="Accepted and without effect: what is held is always given.")
     ] = False,
     csv: Annotated[
         bool, typer.Option("--csv", help="Write CSV; the default when the output is not a terminal.")
@@ -59,7 +62,7 @@ def get(
 ) -> None:
     """Get candles: a table, CSV, JSON or Parquet. Where they came from goes to standard error."""
     from ohlcache.cli.running import opened_cache, run
-    from ohlcache.domain.errors import InvalidRequest
+    from ohlcache.domain.errors import IncompleteDataWarning, InvalidRequest
 
     if csv + json + (parquet is not None) > 1:
         raise InvalidRequest("Choose one of --csv, --json and --parquet.", hint="For example: ohlcache get AAPL --csv")
@@ -68,6 +71,7 @@ def get(
 
     async def ask() -> CandleTable:
         async with opened_cache() as cache:
+            warnings.simplefilter("ignore", IncompleteDataWarning)  # said in a line of our own
             return await cache.get(
                 ticker, range_, start=start, end=end, resolution=resolution, adjust=adjust, partial=partial
             )
@@ -79,6 +83,10 @@ def get(
         _write(table, _shape(csv=csv, json=json), None if everything else TABLE_ROWS_MAX)
     if not quiet:
         sys.stderr.write(provenance_line(table) + "\n")
+    shortfall = shortfall_line(table)
+    if shortfall is not None:
+        sys.stderr.write(shortfall + "\n")
+        raise typer.Exit(ExitCode.INCOMPLETE)
 
 
 def _shape(*, csv: bool, json: bool) -> Shape:
@@ -110,10 +118,12 @@ def _check_writable(path: Path) -> None:
 
 def provenance_line(table: CandleTable) -> str:
     """Return one line that says what the candles are worth and where they came from."""
+    from ohlcache.library.candle_table import completeness_text
+
     origin, certificate = table.provenance, table.certificate
-    complete = "complete" if table.complete else f"{len(certificate.missing)} sessions missing"
     facts = [
-        f"{table.ticker} {table.resolution} {table.start}..{table.end}: {len(table)} candles, {complete}",
+        f"{table.ticker} {table.resolution} {table.start}..{table.end}: {len(table)} candles, "
+        + completeness_text(certificate),
         f"adjusted for {table.adjustment}" if table.adjustment != "none" else "not adjusted",
         f"from {origin.tier}" + ("" if origin.tier == origin.source else f" ({origin.source})"),
         f"{_age(origin.age_seconds)} old",
@@ -126,11 +136,20 @@ def provenance_line(table: CandleTable) -> str:
         facts.append(f"data ends {market_date(origin.data_until.timestamp())}")
     if origin.synthetic:
         facts.append("synthetic")
-    if origin.stale:
-        facts.append("STALE: the vendor is down")
     if origin.fallback:
         facts.append(origin.fallback)
     return "; ".join(facts)
+
+
+def shortfall_line(table: CandleTable) -> str | None:
+    """Return one line that says why the candles are old or some are missing, and which; None where neither is so."""
+    origin, missing = table.provenance, table.certificate.missing
+    reason = origin.stale_reason or origin.missing_reason
+    if reason is None:
+        return None
+    dates = ", ".join(missing[:MISSING_DATES_MAX]) + (" …" if len(missing) > MISSING_DATES_MAX else "")
+    state = "STALE" if origin.stale else "INCOMPLETE"
+    return f"{state}: {reason}" + (f" Missing: {dates}" if missing else "")
 
 
 def _age(seconds: float) -> str:

@@ -24,7 +24,7 @@ class Certificate:
 
     ``expected``: candles the calendar demands of the due sessions; ``count``: candles given; ``known_empty``: sessions
     for which the vendor confirmed that it has none; ``forming``: candles that may still change; ``complete``: every due
-    session is covered; ``missing``: market dates (ISO) of due sessions that are not (partial and stale answers only).
+    session is covered; ``missing``: market dates (ISO) of due sessions that are not, or lack a bar that was rejected.
     """
 
     expected: int
@@ -44,6 +44,17 @@ class Fallback:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """Why an answer is older than it should be, or lacks sessions.
+
+    ``code``: that of the error which the answer was given in place of; ``reason``: a sentence or two for people.
+    """
+
+    code: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Answer:
     """Candles with their provenance; everything in it is the same whichever tier it came from.
@@ -54,8 +65,8 @@ class Answer:
     ``source``: the vendor whose series it is; ``resolution``: that of the
     candles (differs from the request's after a fallback); ``observed_at``: instant of the newest vendor word in it;
     ``fresh_until``: the next instant at which it could change; ``data_until``: the instant at which the source's data
-    ends, None for a live source; ``synthetic``: the candles are derived, not recorded; ``stale``: the vendor is down
-    and something newer is due.
+    ends, None for a live source; ``synthetic``: the candles are derived, not recorded; ``stale``: something that is due
+    could not be fetched, so this is what was held; ``shortfall``: why it is stale or sessions are missing, else None.
     """
 
     request: CandleRequest
@@ -70,6 +81,7 @@ class Answer:
     data_until: float | None = None
     synthetic: bool = False
     stale: bool = False
+    shortfall: Shortfall | None = None
     fallback: Fallback | None = None
     actions: Actions = field(default_factory=Actions.none)
     raw: Candles | None = None
@@ -82,6 +94,16 @@ class Answer:
         """The memory this answer takes, in bytes, its encoded forms included."""
         columns = self.candles.nbytes + self.days.nbytes + (self.raw.nbytes if self.raw is not None else 0)
         return columns + sum(map(len, self.representations.values())) + 1024
+
+    @property
+    def stale_reason(self) -> str | None:
+        """Why the answer is stale; None when it is not."""
+        return self.shortfall.reason if self.shortfall is not None and self.stale else None
+
+    @property
+    def missing_reason(self) -> str | None:
+        """Why sessions are missing; None when none are."""
+        return self.shortfall.reason if self.shortfall is not None and self.certificate.missing else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ one by whoever writes next, and only then are the folded ones deleted.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -17,7 +18,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ohlcache.domain.coverage import Holding, merge
-from ohlcache.domain.freshness import REJECTED_KEPT_SECONDS
 from ohlcache.domain.request import months_before
 from ohlcache.domain.resolution import Resolution
 
@@ -98,10 +98,11 @@ class Chunk:
         return date.fromordinal(int(self.holding.coverage.days[-1]))
 
     def expires_at(self, final_life_seconds: float) -> float:
-        """Return the instant from which nothing in the chunk is of use: when a store may delete it."""
-        coverage = self.holding.coverage
-        rejected = coverage.observed_at[coverage.rejected].max(initial=0) + REJECTED_KEPT_SECONDS
-        return max(float(coverage.expires_at(final_life_seconds).max()), float(rejected))
+        """Return the instant from which a store may delete the chunk.
+
+        What was forming or empty is asked for again long before, but it is served where the vendor then refuses.
+        """
+        return float(self.holding.coverage.observed_at.max()) + (final_life_seconds or math.inf)
 
 
 def cell_start(day: date, resolution: Resolution) -> date:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ohlcache.domain.adjustment import Adjustment, adjust
-from ohlcache.domain.answer import Answer, Certificate
+from ohlcache.domain.answer import Answer, Certificate, Shortfall
 from ohlcache.domain.baseline import baseline_of
 from ohlcache.domain.coverage import SessionState
 from ohlcache.domain.freshness import last_due_day, next_due_at
@@ -20,12 +20,19 @@ from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.series import Series
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ohlcache.domain.candles import Candles
     from ohlcache.domain.coverage import Coverage, Holding
     from ohlcache.domain.request import CandleRequest
     from ohlcache.domain.sessions import Sessions, SessionTable
 
 STALE_LIFE_SECONDS = 5.0
-"""How long a stale answer is repeated before the vendor is tried again."""
+"""How long an answer with a shortfall is repeated before the vendor is tried again."""
+
+SPLIT_JUMP = 1.4
+"""A price that changes by this factor over sessions that the ledger does not know may have been split: 3 for 2 is the
+smallest common split. A stock that moves as far by itself is cut, too, and that is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +56,17 @@ def compose(
     as_of: float,
     final_life_seconds: float,
     stale: bool = False,
+    shortfall: Shortfall | None = None,
 ) -> Answer:
     """Return the answer to ``request`` from the holding of its own series and of its ledger of actions.
 
     For a daily request both are the same holding. Rows of the holdings are valid ones, or any where ``stale``.
+    ``shortfall`` says why the holdings may have holes; without one they have none.
     """
     first, last = request.span.start.toordinal(), request.span.end.toordinal()
     part = own.between(first, last)
-    if (stale or request.partial) and adjustment is not Adjustment.NONE:
-        part, current_scale = _on_one_scale(part, ledger.coverage, calendar, as_of)
+    if shortfall is not None and adjustment is not Adjustment.NONE:
+        part, current_scale = _on_one_scale(part, ledger, calendar, as_of)
         # What a session after the last candle may have split is given as it was before.
         stale = stale or not current_scale
     days = part.candle_days()
@@ -75,7 +84,9 @@ def compose(
     else:
         used = [_rows(each.coverage, since, None) for each in ((own,) if ledger is own else (own, ledger))]
     observed = [int(coverage.observed_at.max()) for coverage in used if len(coverage)]
-    if stale:
+    if certificate.complete and not stale:
+        shortfall = None  # it was about other sessions than those of this answer
+    if shortfall is not None or any(coverage.rejected.any() for coverage in used):
         fresh_until = now + STALE_LIFE_SECONDS
     else:
         expiries = [float(c.expires_at(final_life_seconds).min()) for c in used if len(c)]
@@ -93,6 +104,7 @@ def compose(
         data_until=source.data_until,
         synthetic=source.synthetic,
         stale=stale,
+        shortfall=shortfall,
         actions=part.actions,
         raw=part.candles if request.raw_too else None,
         baseline=baseline_of(request, adjustment, part, own, ledger, calendar=calendar, as_of=as_of),
@@ -105,31 +117,42 @@ def _rows(coverage: Coverage, first: int, last: int | None) -> Coverage:
     return coverage[low : None if last is None else int(coverage.days.searchsorted(np.int32(last), "right"))]
 
 
-def _on_one_scale(part: Holding, ledger: Coverage, calendar: SessionTable, as_of: float) -> tuple[Holding, bool]:
+def _on_one_scale(part: Holding, ledger: Holding, calendar: SessionTable, as_of: float) -> tuple[Holding, bool]:
     """Return what of a holding can be adjusted alike though the ledger has holes, and whether that is today's scale.
 
-    Whether a stock was split in a session that the ledger does not know nobody can say, so prices on both sides of it
-    must not stand in one answer. At a hole that ends the ledger the older side stays, so that the answer is what it was
-    before; elsewhere the newer.
+    The ledger knows of no split in a hole. Where the price jumps over one as over a split, the two sides must not stand
+    in one answer: at a hole that ends the ledger the older side stays, so that the answer is what it was before;
+    elsewhere the newer one. Where it does not jump, both stay: what is held is served.
     """
     days = part.candle_days()
     if not len(days):
         return part, True
     newest = last_due_day(Resolution.DAY, calendar, as_of)
     due = calendar.days[(calendar.days > days[0]) & (calendar.days <= (newest.toordinal() if newest else 0))]
-    # A row that was not out when the vendor was last heard is no word on the session.
-    told = ledger.days[~ledger.forming | (ledger.counts > 0)]
-    holes = due[~np.isin(due, told)]
+    # A row that was rejected, or not out yet when it was asked for, says nothing of the session.
+    rows = ledger.coverage
+    known = np.union1d(rows.days[~rows.unsettled | (rows.forming & (rows.counts > 0))], ledger.actions.days)
+    holes = due[~np.isin(due, known)]
     if not len(holes):
         return part, True
-    between = holes[holes <= days[-1]]
-    ended = between[between > told.max(initial=0)]
-    inner = between[between < told.max(initial=0)]
+    jumps = holes[_has_jump(part.candles, days, holes)]
+    newest_known = known.max(initial=0)
+    first_kept = jumps[jumps < newest_known].max(initial=0)
     covered = part.coverage.days
-    end = ended.min(initial=np.iinfo(covered.dtype).max)
-    kept = part.select((covered >= inner.max(initial=0)) & (covered < end))
+    first_cut = jumps[jumps > newest_known].min(initial=np.iinfo(covered.dtype).max)
+    kept = part.select((covered >= first_kept) & (covered < first_cut))
     last = kept.candle_days().max(initial=0)
     return kept, bool((holes <= last).all())
+
+
+def _has_jump(candles: Candles, days: NDArray[np.int32], holes: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """Return over which holes the price changes as by a split: from the last close before to the first open after."""
+    after = days.searchsorted(holes)
+    between = (after > 0) & (after < len(days))
+    jumps = np.zeros(len(holes), np.bool_)
+    change = candles.open[after[between]] / candles.close[after[between] - 1]
+    jumps[between] = (change >= SPLIT_JUMP) | (change <= 1 / SPLIT_JUMP)
+    return jumps
 
 
 def _certify(
@@ -142,7 +165,7 @@ def _certify(
     missing = due.days[~known]
     whole = due.candles_in_each(need.series.resolution)
     rows = coverage.days.searchsorted(due.days[known])
-    expected = int(whole[~known].sum())
+    expected = int(_closed(whole[~known], as_of, due[~known], need).sum())
     states = coverage.states[rows]
     expected += int(_begun(whole[known], states, coverage.observed_at[rows], due[known], need).sum())
     return Certificate(
@@ -158,11 +181,16 @@ def _certify(
 
 def _begun(whole: np.ndarray, states: np.ndarray, observed_at: np.ndarray, due: Sessions, need: Need) -> np.ndarray:
     """Return how many candles each session must have: all, or those closed before a forming session was observed."""
+    return np.where(states == SessionState.FORMING, _closed(whole, observed_at, due, need), whole)
+
+
+def _closed(whole: np.ndarray, at: np.ndarray | float, due: Sessions, need: Need) -> np.ndarray:
+    """Return how many candles of each session were closed at an instant: all of them once the session was."""
     if need.series.resolution.is_daily:
         return whole
-    closed = np.clip((observed_at - due.opens) // need.series.resolution.seconds, 0, whole)
+    closed = np.clip((at - due.opens) // need.series.resolution.seconds, 0, whole)
     # The last hour of a session is half an hour long.
-    return np.where((states == SessionState.FORMING) & (observed_at < due.closes), closed, whole)
+    return np.where(at < due.closes, closed, whole)
 
 
 def _next_change(

@@ -235,6 +235,27 @@ def merge(holdings: Sequence[Holding], *, counts: Callable[[Coverage], NDArray[n
     return joined.select(counts(joined.coverage)) if counts is not None else joined
 
 
+def best_of(holdings: Sequence[Holding], keep: Callable[[Coverage], NDArray[np.bool_]]) -> Holding:
+    """Return the sessions that ``keep`` selects as ``merge`` does, but a rejected row takes no other row's place.
+
+    Unless it has more candles, as a session of minutes has of which one bar was rejected, or the other has none. For
+    what is served when the vendor does not deliver: a possible value that was held is better than an impossible one.
+    """
+    usable = merge(holdings, counts=lambda coverage: keep(coverage) & ~coverage.rejected)
+    rejected = merge(holdings, counts=lambda coverage: keep(coverage) & coverage.rejected)
+    if not len(rejected):
+        return usable
+    both, of_rejected, of_usable = np.intersect1d(rejected.coverage.days, usable.coverage.days, return_indices=True)
+    counts = usable.coverage.counts[of_usable]
+    better = both[(rejected.coverage.counts[of_rejected] > counts) & ~usable.coverage.final[of_usable] | (counts == 0)]
+    return merge(
+        [
+            usable.select(~np.isin(usable.coverage.days, better)),
+            rejected.select(~np.isin(rejected.coverage.days, both) | np.isin(rejected.coverage.days, better)),
+        ]
+    )
+
+
 def _joined(holdings: Sequence[Holding]) -> Holding:
     columns = zip(*(holding.coverage.columns() for holding in holdings), strict=True)
     return Holding(

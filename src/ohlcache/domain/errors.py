@@ -76,7 +76,7 @@ class IncompleteData(OhlcacheError):
 
     code = "incomplete_data"
     status = 502
-    default_hint = "Try again in a minute, or ask with partial=true to see what there is, marked as partial."
+    default_hint = "Try again in a minute."
 
     def __init__(
         self,
@@ -89,6 +89,10 @@ class IncompleteData(OhlcacheError):
     ) -> None:
         super().__init__(message, hint=hint, field=field, retry_after_seconds=retry_after_seconds)
         self.missing = missing
+
+
+class IncompleteDataWarning(UserWarning):
+    """A table that the library returned is stale or lacks sessions, because the vendor did not deliver them."""
 
 
 class VendorError(OhlcacheError):
@@ -116,11 +120,29 @@ class VendorGarbage(VendorError):
 
 
 class QuotaExceeded(VendorError):
-    """The vendor's allowance is used up; ``retry_after_seconds`` says when it is worth asking again."""
+    """The vendor's allowance is used up; ``retry_after_seconds`` says when it is worth asking again.
+
+    ``stated_by_vendor``: the vendor itself gave that time, it was not worked out from the kind of the allowance;
+    ``new_tickers_only``: the month's number of symbols is used up, so those asked for before may still be asked for.
+    """
 
     code = "quota_exceeded"
     status = 429
     default_hint = "Wait until the vendor allows more; what is already cached is still served."
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        field: str | None = None,
+        retry_after_seconds: float | None = None,
+        stated_by_vendor: bool = False,
+        new_tickers_only: bool = False,
+    ) -> None:
+        super().__init__(message, hint=hint, field=field, retry_after_seconds=retry_after_seconds)
+        self.stated_by_vendor = stated_by_vendor
+        self.new_tickers_only = new_tickers_only
 
 
 class NotEntitled(VendorError):

@@ -36,8 +36,6 @@ FINAL_LIFE_DAYS_DEFAULT = 90
 FORMING_LIFE_SECONDS = 300
 REJECTED_LIFE_SECONDS = 5
 """Long enough for those who wait for the same fetch to find it in the store; when to ask again is decided elsewhere."""
-REJECTED_KEPT_SECONDS = DAY_SECONDS
-"""How long the store keeps the bars of such a session, to be served while the vendor is not asked."""
 KNOWN_EMPTY_LIFE_SECONDS_MIN = 300
 KNOWN_EMPTY_LIFE_SECONDS_MAX = DAY_SECONDS
 CLOCK_SKEW_SECONDS_MAX = 300

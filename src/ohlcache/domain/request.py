@@ -63,9 +63,8 @@ _MONTHS = {Range.MONTH: 1, Range.MONTHS_3: 3, Range.MONTHS_6: 6, Range.YEAR: 12,
 class CandleRequest:
     """One ticker, one resolution, one span, and how it is to be adjusted.
 
-    ``range`` is the name of the range, or ``custom``. ``adjustment`` None means the source's default. With ``partial``
-    an answer with holes is given, marked as such, instead of an error; with ``raw_too`` the candles as they were come
-    beside the adjusted ones.
+    ``range`` is the name of the range, or ``custom``. ``adjustment`` None means the source's default. With ``raw_too``
+    the candles as they were come with the adjusted ones.
     """
 
     ticker: str
@@ -73,7 +72,6 @@ class CandleRequest:
     range: str
     span: Span
     adjustment: Adjustment | None = None
-    partial: bool = False
     raw_too: bool = False
     cache_key: str = field(init=False)
     lock_key: str = field(init=False)
@@ -96,11 +94,10 @@ class CandleRequest:
         end_date: str | date | None = None,
         resolution: str = Resolution.DAY,
         adjust: str | None = None,
-        partial: bool = False,
         calendar: SessionTable,
         as_of: float,
     ) -> CandleRequest:
-        """Return the request a caller wrote, at the market time ``as_of``; InvalidRequest names the field to mend.
+        """Return the request a caller wrote, at the market time ``as_of``; InvalidRequest names the field to fix.
 
         Without a range and dates the range is ``1M``; without an end date the span ends today.
         """
@@ -119,7 +116,7 @@ class CandleRequest:
             )
         else:
             span, name = _custom_span(start_date, end_date, today), CUSTOM
-        request = cls(symbol, width, name, span, adjustment, partial)
+        request = cls(symbol, width, name, span, adjustment)
         _check_length(request, calendar)
         return request
 

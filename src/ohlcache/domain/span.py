@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import date
 
 
@@ -32,3 +34,13 @@ class Span:
     def covers(self, other: Span) -> bool:
         """Whether every date of ``other`` is in this one."""
         return self.start <= other.start and other.end <= self.end
+
+    def without_ends(self, ends: Iterable[Span]) -> Span | None:
+        """Return the dates that are in none of ``ends``, which lie at its beginning or its end; None without any."""
+        start, end = self.start, self.end
+        for part in ends:
+            if part.start == self.start:
+                start = part.end + timedelta(days=1)
+            else:
+                end = part.start - timedelta(days=1)
+        return Span(start, end) if start <= end else None

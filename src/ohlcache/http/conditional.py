@@ -1,9 +1,13 @@
-"""Conditional requests: what the caller already holds is not sent again (RFC 9110, 8.8.3 and 13.1.2)."""
+"""Conditions of a request: what the caller holds already (RFC 9110, 8.8.3 and 13.1.2), and a person's retry."""
 
 from __future__ import annotations
 
 import re
 from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 DIGEST_BYTES = 12
 
@@ -21,3 +25,12 @@ def is_held(if_none_match: bytes, etag: bytes) -> bool:
     if etag in if_none_match:
         return etag in _TAG.findall(if_none_match)
     return if_none_match.strip() == b"*"
+
+
+def wants_retry(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a person retries: ``Cache-Control: no-cache`` (RFC 9111, 5.2.1.4), as a browser sends on a hard reload.
+
+    It ends the pause after a vendor's refusal; what is complete and fresh is served from the cache all the same.
+    """
+    wishes = headers.get(b"cache-control", b"").lower().split(b",")
+    return any(wish.strip() == b"no-cache" for wish in wishes)

@@ -83,6 +83,8 @@ class Document(msgspec.Struct, frozen=True):
     data_until: str | None
     synthetic: bool
     stale: bool
+    stale_reason: str | None
+    missing_reason: str | None
     previous_close: float | None
     listed_on: str | None
     unadjusted_splits: tuple[SplitRow, ...] | None
@@ -154,6 +156,8 @@ def _document(answer: Answer, candles: list[CandleRow] | CandleColumns) -> Docum
         data_until=instant_text(answer.data_until),
         synthetic=answer.synthetic,
         stale=answer.stale,
+        stale_reason=answer.stale_reason,
+        missing_reason=answer.missing_reason,
         previous_close=baseline.previous_close,
         listed_on=None if baseline.listed_on is None else baseline.listed_on.isoformat(),
         unadjusted_splits=None if splits is None else tuple(SplitRow(s.day.isoformat(), s.ratio) for s in splits),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ohlcache.domain.answer import IN_MEMORY
 from ohlcache.domain.market_time import iso_instant
-from ohlcache.http.conditional import is_held
+from ohlcache.http.conditional import is_held, wants_retry
 from ohlcache.http.messages import Response
 from ohlcache.http.negotiation import Coding, Format, choose_coding, choose_format
 from ohlcache.http.query import parse_flag, parse_query
@@ -47,14 +47,15 @@ class OhlcResource:
         if form is None:
             form = choose_format(headers.get(b"accept", b""))
         coding = choose_coding(headers.get(b"accept-encoding", b""))
-        served = await cache.get(wanted)
+        retry = wants_retry(headers)
+        served = await cache.get(wanted, retry=retry)
         shown = self._encoder.kept(served.answer, form, coding)
         if shown is None:
             shown = await self._encoder.represent(served.answer, form, coding)
         fields = provenance_headers(served, shown, cache.clock.now())
         held = headers.get(b"if-none-match")
         replay = None
-        if served.tier == IN_MEMORY and not served.degraded:
+        if served.tier == IN_MEMORY and not served.degraded and not retry:
             replay = Replay(cache, wanted, served.answer, form, coding, held, self._encoder, minute=minute)
         if held is not None and is_held(held, shown.etag):
             return Response(304, fields, tier=served.tier, replay=replay)
@@ -88,6 +89,7 @@ class OhlcResource:
 def _parse_target(cache: ReadThrough, ticker: str, query: bytes) -> tuple[CandleRequest, Format | None]:
     fields = parse_query(query, PARAMETERS)
     form = Format.parse(fields["format"]) if "format" in fields else None
+    parse_flag(fields.get("partial", "false"), "partial")  # what is held is given with and without it
     wanted = cache.parse(
         ticker,
         range=fields.get("range"),
@@ -95,7 +97,6 @@ def _parse_target(cache: ReadThrough, ticker: str, query: bytes) -> tuple[Candle
         end_date=fields.get("end_date"),
         resolution=fields.get("resolution", "D"),
         adjust=fields.get("adjust"),
-        partial=parse_flag(fields.get("partial", "false"), "partial"),
     )
     return wanted, form
 
@@ -117,6 +118,11 @@ def provenance_headers(served: Served, shown: Representation, now: float) -> lis
         fields.append((b"x-cache-degraded", b"true"))
     if answer.stale:
         fields.append((b"x-cache-stale", b"true"))
+    if answer.shortfall is not None:
+        fields.append((b"x-cache-reason", answer.shortfall.code.encode()))
+    missing = answer.certificate.missing
+    if missing:
+        fields.append((b"x-cache-missing", f"{len(missing)}; first={missing[0]}; last={missing[-1]}".encode()))
     if answer.data_until is not None:
         fields.append((b"x-data-until", iso_instant(answer.data_until).encode()))
     if answer.synthetic:

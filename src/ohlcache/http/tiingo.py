@@ -17,7 +17,7 @@ from ohlcache.domain.errors import InvalidRequest, NotEntitled, TickerNotFound, 
 from ohlcache.domain.market_time import market_date
 from ohlcache.domain.request import Range
 from ohlcache.domain.span import Span
-from ohlcache.http.conditional import is_held
+from ohlcache.http.conditional import is_held, wants_retry
 from ohlcache.http.messages import NO_STORE, Response, json_response
 from ohlcache.http.negotiation import Coding, choose_coding
 from ohlcache.http.ohlc import provenance_headers
@@ -56,13 +56,13 @@ class TiingoResource:
         """Return end-of-day rows: of the dates asked for, or the newest one."""
         cache, fields = self._lifecycle.cache, parse_any_query(request.query)
         style, frequency = style_of(fields), frequency_of(fields)
-        span, coding = span_of(fields, cache), _coding(request)
+        span, coding, retry = span_of(fields, cache), _coding(request), wants_retry(request.headers)
         if span is None:
-            served = await self._newest(cache, request.params[0], frequency)
+            served = await self._newest(cache, request.params[0], frequency, retry=retry)
         elif (possible := within(cache, span)) is None:
             return _nothing(style)
         else:
-            served = await _end_of_day(cache, request.params[0], frequency.covering(possible))
+            served = await _end_of_day(cache, request.params[0], frequency.covering(possible), retry=retry)
 
         def encode(answer: Answer) -> bytes:
             rows = daily_rows(answer, frequency)
@@ -101,7 +101,7 @@ class TiingoResource:
                 resolution=resolution,
                 adjust=Adjustment.NONE,
             )
-        served = await cache.get(asked)
+        served = await cache.get(asked, retry=wants_retry(request.headers))
         if served.answer.fallback is not None:
             raise VendorUnavailable(served.answer.fallback.message)
         shape = {"columns": ",".join(IEX_COLUMNS_DEFAULT)} | {name: text for name, text in fields.items() if text}
@@ -146,14 +146,15 @@ class TiingoResource:
         """Return Tiingo's sign of life."""
         return json_response({"message": "You successfully sent a request"})
 
-    async def _newest(self, cache: ReadThrough, ticker: str, frequency: Frequency) -> Served:
+    async def _newest(self, cache: ReadThrough, ticker: str, frequency: Frequency, *, retry: bool) -> Served:
         """Return the periods that have the newest candle in them."""
         today = market_date(cache.as_of())
-        served = await _end_of_day(cache, ticker, Span(frequency.period(today - QUIET_TIME_MAX).start, today))
+        recent = Span(frequency.period(today - QUIET_TIME_MAX).start, today)
+        served = await _end_of_day(cache, ticker, recent, retry=retry)
         if len(served.answer.candles):
             return served
         life = await self._lives.of(served.answer.request.ticker, cache)  # it may have been delisted long ago
-        return served if life is None else await _end_of_day(cache, ticker, frequency.period(life.end))
+        return served if life is None else await _end_of_day(cache, ticker, frequency.period(life.end), retry=retry)
 
     def _weigh(self, answer: Answer) -> None:
         cache = self._lifecycle.opened
@@ -183,13 +184,13 @@ class Lives:
         return self._known[ticker]
 
 
-async def _end_of_day(cache: ReadThrough, ticker: str, span: Span) -> Served:
-    """Return raw and adjusted candles of the same words of the vendor."""
+async def _end_of_day(cache: ReadThrough, ticker: str, span: Span, *, retry: bool) -> Served:
+    """Return raw and adjusted candles of the same replies of the vendor."""
     possible = within(cache, span)
     assert possible is not None, "it begins with what is possible"
     asked = cache.parse(ticker, start_date=possible.start, end_date=possible.end, adjust=Adjustment.ALL)
     try:
-        return await cache.get(replace(asked, raw_too=True))
+        return await cache.get(replace(asked, raw_too=True), retry=retry)
     except InvalidRequest as exc:
         raise NotEntitled(
             "These rows need raw prices, and this source gives prices that are adjusted already.",

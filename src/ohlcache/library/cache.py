@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime
@@ -10,7 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Self
 
 from ohlcache.domain.answer import IN_MEMORY
-from ohlcache.domain.errors import InvalidRequest
+from ohlcache.domain.errors import IncompleteDataWarning, InvalidRequest
 from ohlcache.domain.market_time import market_date
 from ohlcache.domain.resolution import Resolution
 from ohlcache.library.backfilling import backfill_steps
@@ -65,8 +66,10 @@ class Cache:
         """Return the candles of ``ticker``, from the nearest tier that has them.
 
         ``resolution``: ``1 5 15 30 60`` (minutes) or ``D``. ``adjust``: ``splits``, ``all`` (splits and dividends) or
-        ``none``; by default what the source can do best. With ``partial`` a table with holes is given, marked by its
-        certificate; otherwise a hole raises IncompleteData. Also raised: InvalidRequest, TickerNotFound, VendorError.
+        ``none``; by default what the source can do best. Where the vendor does not deliver, what is held of the span is
+        returned: the table says that it is stale and which sessions are missing, and IncompleteDataWarning is issued.
+        Raised when nothing is held: TickerNotFound, VendorError, IncompleteData; also InvalidRequest. ``partial`` is
+        accepted and changes nothing.
         """
         call = (ticker, range, start, end, resolution, adjust, partial)
         asked_at = self._now()
@@ -78,7 +81,7 @@ class Cache:
             if since <= asked_at < until:
                 self._shortcut_hits += 1
                 return table
-        return await self._ask(call, asked_at, self.parse(ticker, range, start, end, resolution, adjust, partial))
+        return await self._ask(call, asked_at, self.parse(ticker, range, start, end, resolution, adjust))
 
     async def get_many(
         self,
@@ -192,7 +195,6 @@ class Cache:
         end: str | date | None = None,
         resolution: str = "D",
         adjust: str | None = None,
-        partial: bool = False,  # noqa: FBT001, FBT002 - the arguments of get, in its order
     ) -> CandleRequest:
         """Return the request that the arguments of ``get`` make, or raise InvalidRequest in their names."""
         self._check_open()
@@ -205,7 +207,6 @@ class Cache:
                 end_date=_market_day(end, "end"),
                 resolution=resolution,
                 adjust=adjust,
-                partial=bool(partial),
             )
         except InvalidRequest as exc:
             raise in_python(exc) from None
@@ -213,6 +214,8 @@ class Cache:
     async def _ask(self, call: Hashable, asked_at: float, request: CandleRequest) -> CandleTable:
         served = await self.read_through.get(request)
         table = CandleTable(served, self._now)
+        if served.answer.shortfall is not None:
+            warnings.warn(f"{table!r}: {served.answer.shortfall.reason}", IncompleteDataWarning, stacklevel=3)
         # A hit of the memory tier came without a single suspension, so nothing was invalidated since.
         if served.tier == IN_MEMORY and not served.degraded:
             self.shortcuts.keep(call, table, served.answer, asked_at)

@@ -45,9 +45,11 @@ class Provenance:
     """Where candles came from.
 
     ``source``: the vendor whose series it is; ``tier``: who answered (``in-memory``, the store's or the vendor's name);
-    ``age_seconds``: since the newest vendor word in them; ``degraded``: a failure was worked around on the way;
-    ``stale``: the vendor is down and something newer is due; ``synthetic``: derived, not recorded; ``data_until``:
-    where the source's data ends, None for a live one; ``fallback``: why daily candles stand in for intraday ones.
+    ``age_seconds``: since the newest reply of the vendor in them; ``degraded``: a failure was bypassed on the way;
+    ``stale``: something that is due could not be fetched, so this is what was held; ``stale_reason`` and
+    ``missing_reason``: why, None where it is not stale, or no session is missing; ``synthetic``: derived, not recorded;
+    ``data_until``: where the source's data ends, None for a live one; ``fallback``: why these are daily candles though
+    minutes were asked for.
     """
 
     source: str
@@ -55,9 +57,17 @@ class Provenance:
     age_seconds: float
     degraded: bool
     stale: bool
+    stale_reason: str | None
+    missing_reason: str | None
     synthetic: bool
     data_until: dt.datetime | None
     fallback: str | None
+
+
+def completeness_text(certificate: Certificate) -> str:
+    """Return ``complete``, or how many sessions are missing."""
+    missing = len(certificate.missing)
+    return "complete" if certificate.complete else f"{missing} session{'s' if missing > 1 else ''} missing"
 
 
 class CandleTable:
@@ -108,7 +118,7 @@ class CandleTable:
 
     @property
     def complete(self) -> bool:
-        """Whether every session that is due is covered; only a partial or stale table is not."""
+        """Whether every session that is due is in the table."""
         return self._answer.certificate.complete
 
     @property
@@ -121,6 +131,8 @@ class CandleTable:
             age_seconds=max(0.0, self._now() - answer.observed_at),
             degraded=self._served.degraded,
             stale=answer.stale,
+            stale_reason=answer.stale_reason,
+            missing_reason=answer.missing_reason,
             synthetic=answer.synthetic,
             data_until=None if answer.data_until is None else dt.datetime.fromtimestamp(answer.data_until, dt.UTC),
             fallback=None if answer.fallback is None else answer.fallback.message,
@@ -211,7 +223,9 @@ class CandleTable:
         return self._rows(slice(position, position + 1))[0]
 
     def __repr__(self) -> str:
-        complete = "complete" if self.complete else f"{len(self.certificate.missing)} sessions missing"
+        complete = completeness_text(self.certificate)
+        if self._answer.stale:
+            complete += ", stale"
         return (
             f"<CandleTable {self.ticker} {self.resolution} {self.start}..{self.end}: {len(self)} candles, "
             f"{complete}, adjusted: {self.adjustment}, from {self._served.tier} ({self._answer.source})>"

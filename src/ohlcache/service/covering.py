@@ -24,31 +24,31 @@ from uuid import uuid4
 import numpy as np
 
 from ohlcache.domain.chunks import Chunk, cut, fold
-from ohlcache.domain.coverage import Holding, merge
+from ohlcache.domain.coverage import Holding, best_of, merge
 from ohlcache.domain.errors import OhlcacheError, StoreError
-from ohlcache.domain.freshness import CLOCK_SKEW_SECONDS_MAX, last_final_day
 from ohlcache.domain.plan import Need, look_back, plan, reach_of, with_previous
 from ohlcache.domain.rebasing import rebased
-from ohlcache.domain.renewal import Renewal
 from ohlcache.domain.span import Span
 from ohlcache.ports import Metric
 from ohlcache.service.failure_notes import note_of
-from ohlcache.service.fetching import Before, Fetched, Fetcher, market_now
-from ohlcache.service.lease_wait import LEASE_LIFE_SECONDS, LeaseWait
+from ohlcache.service.fetching import Before, Fetched, Fetcher
+from ohlcache.service.lease_wait import LeaseWait
+from ohlcache.service.offers import market_now
 from ohlcache.service.rejection_log import RejectionLog
 from ohlcache.service.single_flight import SingleFlight
+from ohlcache.service.usability import Usability
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
     from ohlcache.domain.coverage import Coverage
     from ohlcache.domain.plan import SliceLimit
     from ohlcache.domain.rejections import RejectedRow
+    from ohlcache.domain.series import Series
     from ohlcache.domain.sessions import SessionTable
     from ohlcache.ports import CandleVendor, Clock, Telemetry
     from ohlcache.service.guarded_store import GuardedStore, StoreVisit
+    from ohlcache.service.hold_off import HoldOffs
 
 REPLANS_MAX = 4
 
@@ -94,6 +94,7 @@ class Coverer:
     clock: Clock
     telemetry: Telemetry
     store: GuardedStore
+    hold_offs: HoldOffs
     final_life_seconds: float
     holder: str = field(default_factory=lambda: uuid4().hex)
     _flights: SingleFlight[Covered] = field(default_factory=SingleFlight)
@@ -102,11 +103,13 @@ class Coverer:
     _rejections: RejectionLog = field(init=False)
     _fetcher: Fetcher = field(init=False)
     _leases: LeaseWait = field(init=False)
+    _usable: Usability = field(init=False)
 
     def __post_init__(self) -> None:
         self._fetcher = Fetcher(calendar=self.calendar, clock=self.clock)
         self._leases = LeaseWait(self.holder, self.clock, self.telemetry)
         self._rejections = RejectionLog(self.telemetry)
+        self._usable = Usability(self.calendar, self.clock, self.hold_offs, self.final_life_seconds)
 
     async def cover(self, need: Need, vendor: CandleVendor, lock_key: str, visit: StoreVisit) -> Covered:
         """Return the need covered; raises what the vendor raises when something missing cannot be had."""
@@ -127,7 +130,7 @@ class Coverer:
                 break
             fetched = await asyncio.shield(flight.task)
             self.telemetry.count(Metric.SHARED_FETCHES, scope="process")
-            heard = merge([fetched.holding], counts=self._shared_reliance(need))
+            heard = merge([fetched.holding], counts=self._usable.shared(need))
             known = self._beside(known, heard, need, vendor)
             believed = believed and fetched.believed
             if fetched.degraded:
@@ -141,7 +144,7 @@ class Coverer:
         found = await self._read(need, with_previous(need.span, self.calendar), visit)
         if not expired:
             return found.valid
-        return merge([chunk.holding for chunk in found.chunks], counts=self._known(need))
+        return best_of([chunk.holding for chunk in found.chunks], keep=self._usable.ever(need))
 
     def rejections(self, need: Need, coverage: Coverage) -> tuple[RejectedRow, ...]:
         """Return the rows for which sessions of ``coverage`` within the need are rejected, as far as they are known."""
@@ -155,7 +158,7 @@ class Coverer:
             raise StoreError(
                 "The store cannot say what it holds.", hint="Its error is in the log; try again in a minute."
             )
-        relied = self._reliance(need)
+        relied = self._usable.now(need)
         return merge(
             [chunk.holding for chunk in held.chunks], counts=lambda rows: relied(rows) | rows.rejected
         ).coverage
@@ -188,18 +191,42 @@ class Coverer:
         return flight
 
     async def _fly(self, need: Need, reach: Span, vendor: CandleVendor, lock_key: str, visit: StoreVisit) -> Covered:
-        """Fetch what of the need is missing, and say whether that was done without the store, in part or whole."""
-        covered = await self._fetch(need, reach, vendor, lock_key, visit)
+        """Fetch what of the need is missing, and say whether that was done without the store, in part or whole.
+
+        Raises what the vendor refused a moment ago without asking it again.
+        """
+        await vendor.prepare()  # a holder who is busy with itself is displaced
+        refusal = await self._refusal(need.series, vendor, visit)
+        if refusal is not None:
+            raise refusal
+        try:
+            covered = await self._fetch(need, reach, vendor, lock_key, visit)
+        except OhlcacheError as exc:
+            self.hold_offs.failed(need.series, exc)
+            raise
+        self.hold_offs.succeeded(need.series, covered.holding.coverage)
         return replace(covered, degraded=visit.ended)
+
+    async def _refusal(self, series: Series, vendor: CandleVendor, visit: StoreVisit) -> OhlcacheError | None:
+        """Return the refusal for which the vendor is not asked for ``series`` now, None where it may be."""
+        refusal = await self.hold_offs.of(series, vendor)
+        if refusal is not None:
+            return refusal
+        refusal = self.hold_offs.of_new_tickers(series.source)
+        if refusal is None:
+            return None
+        for known in (series, series.daily):
+            if await visit.read(known, self.calendar.span):
+                return None
+        return refusal
 
     async def _fetch(self, need: Need, reach: Span, vendor: CandleVendor, lock_key: str, visit: StoreVisit) -> Covered:
         """Fetch what of the need is missing, under its lease; return everything that is then known within ``reach``."""
-        await vendor.prepare()  # a holder who is busy with itself is displaced
         limit = vendor.traits.limits[need.series.resolution]
 
         async def brought() -> Holding | None:
             chunks = await visit.read(need.series, reach, strongly=True)
-            held = merge([chunk.holding for chunk in chunks], counts=self._shared_reliance(need))
+            held = merge([chunk.holding for chunk in chunks], counts=self._usable.shared(need))
             as_of = market_now(vendor, self.clock.now())
             return held if not plan(need, held.coverage, self.calendar, as_of, limit) else None
 
@@ -259,7 +286,7 @@ class Coverer:
         rejected = new.coverage.days[new.coverage.rejected]
         if not len(rejected):
             return Holding.empty()
-        past = merge([chunk.holding for chunk in held.chunks], counts=self._known(need))
+        past = merge([chunk.holding for chunk in held.chunks], counts=self._usable.ever(need))
         return past.select(past.coverage.final & np.isin(past.coverage.days, rejected))
 
     async def _worth_asking(
@@ -280,7 +307,7 @@ class Coverer:
         if len(unlisted):
             known = merge([held.valid, unlisted]).coverage
             spans = plan(need, known, self.calendar, as_of, limit)
-        kept = self._renewal().needless(known, [chunk.holding.coverage for chunk in held.chunks])
+        kept = self._usable.renewal().needless(known, [chunk.holding.coverage for chunk in held.chunks])
         if not kept.all():
             renewing = plan(need, known[kept], self.calendar, as_of, limit)
             spans = renewing if len(renewing) == len(spans) else spans
@@ -327,7 +354,7 @@ class Coverer:
             await visit.write(cut(need.series, new))
             return ()
         now = self.clock.now()
-        newest = self._newest_final(need)
+        newest = self._usable.newest_final(need)
         alive = [
             chunk
             for chunk in held
@@ -342,7 +369,7 @@ class Coverer:
         ]
         beside = [chunk.holding.coverage for chunk in alive]
         # A row that cannot be true renews nothing.
-        counting = self._renewal().counting(self._reliance(need), new.coverage[~rejected], beside)
+        counting = self._usable.renewal().counting(self._usable.now(need), new.coverage[~rejected], beside)
         write, superseded = fold(cut(need.series, new), alive, counting)
         await visit.write(write, delete=[*superseded, *expired])
         return write
@@ -351,30 +378,4 @@ class Coverer:
 
     async def _read(self, need: Need, span: Span, visit: StoreVisit, *, strongly: bool = False) -> _Held:
         chunks = await visit.read(need.series, span, strongly=strongly)
-        return _Held(chunks, merge([chunk.holding for chunk in chunks], counts=self._reliance(need)))
-
-    def _reliance(self, need: Need) -> Callable[[Coverage], NDArray[np.bool_]]:
-        """Return what tells which sessions of a coverage can be relied on now."""
-        now, newest = self.clock.now(), self._newest_final(need)
-        return lambda coverage: coverage.valid(now, self.final_life_seconds) & ~coverage.foreseen(newest)
-
-    def _shared_reliance(self, need: Need) -> Callable[[Coverage], NDArray[np.bool_]]:
-        """Return what tells which sessions can be relied on by those who wait for the fetch that may have brought them.
-
-        However long that took: a session that was rejected would be rejected again.
-        """
-        since = self.clock.now() - LEASE_LIFE_SECONDS
-        relied = self._reliance(need)
-        return lambda coverage: relied(coverage) | (coverage.rejected & (coverage.observed_at > since))
-
-    def _renewal(self) -> Renewal:
-        return Renewal(self.clock.now(), self.final_life_seconds)
-
-    def _known(self, need: Need) -> Callable[[Coverage], NDArray[np.bool_]]:
-        newest = self._newest_final(need)
-        return lambda coverage: ~coverage.foreseen(newest)
-
-    def _newest_final(self, need: Need) -> date | None:
-        """Return the newest session that is final by any honest clock: ours may be as slow as another is fast."""
-        latest = self.clock.now() + 2 * CLOCK_SKEW_SECONDS_MAX
-        return last_final_day(need.series.resolution, self.calendar, latest)
+        return _Held(chunks, merge([chunk.holding for chunk in chunks], counts=self._usable.now(need)))

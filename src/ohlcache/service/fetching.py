@@ -18,7 +18,14 @@ import numpy as np
 from ohlcache.domain.adjustment import Actions
 from ohlcache.domain.candles import Candles
 from ohlcache.domain.coverage import Holding, merge
-from ohlcache.domain.errors import OhlcacheError, TickerNotFound, VendorGarbage
+from ohlcache.domain.errors import (
+    BadVendorCredentials,
+    NotEntitled,
+    OhlcacheError,
+    QuotaExceeded,
+    TickerNotFound,
+    VendorGarbage,
+)
 from ohlcache.domain.freshness import last_final_day
 from ohlcache.domain.observation import (
     Beside,
@@ -31,6 +38,7 @@ from ohlcache.domain.observation import (
     without_bare_look_back,
 )
 from ohlcache.domain.span import Span
+from ohlcache.service.offers import market_now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +54,9 @@ Outcome = TypeVar("Outcome")
 
 SPLITS_MAX = 40
 PARALLEL_CALLS_MAX = 4
+
+REFUSES_THE_REST = (QuotaExceeded, BadVendorCredentials, NotEntitled)
+"""Refusals that every further call of the same fetch would get, too."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,6 +143,7 @@ class _Fetch:
         self._asking_life = asyncio.Lock()
         self._life_told: Span | None = None
         self._life_asked = False
+        self._refusal: OhlcacheError | None = None
         self._rejected: dict[RejectedRow, None] = {}
         self.unusable: VendorGarbage | None = None
 
@@ -242,8 +254,15 @@ class _Fetch:
         return traded[(traded >= span.start.toordinal()) & (traded <= span.end.toordinal())]
 
     async def _ask(self, span: Span) -> VendorAnswer:
+        if self._refusal is not None:
+            raise self._refusal
         self.calls += 1
-        answer = possible(await self._vendor.fetch(self._series, span), self._series.resolution)
+        try:
+            answer = await self._vendor.fetch(self._series, span)
+        except REFUSES_THE_REST as exc:
+            self._refusal = exc
+            raise
+        answer = possible(answer, self._series.resolution)
         if not answer.rejected:
             return answer
         own = placed(answer, self._calendar.between(span), self._series.resolution)
@@ -330,7 +349,7 @@ class _Fetch:
                 break
         if failure is not None and resolution.is_daily and gaps[-1][0].start > span.start:
             raise failure  # days are of no use without the newer ones, whose splits they are adjusted for
-        rest = _without(span, [gap for gap, _ in gaps])
+        rest = span.without_ends(gap for gap, _ in gaps)
         if rest is not None:
             older = listed or any(gap.end < rest.start for gap, _ in gaps)
             parts.append(self._observed(self._within(answer, rest), rest, asked_at, listed=older).holding)
@@ -379,19 +398,3 @@ def _ours(outcome: Outcome | BaseException) -> Outcome | OhlcacheError:
     if isinstance(outcome, BaseException) and not isinstance(outcome, OhlcacheError):
         raise outcome
     return outcome
-
-
-def market_now(vendor: CandleVendor, now: float) -> float:
-    """Return the market time of a vendor's series: now, but never past the end of its data."""
-    until = vendor.traits.data_until
-    return now if until is None else min(now, until)
-
-
-def _without(span: Span, gaps: Sequence[Span]) -> Span | None:
-    start, end = span.start, span.end
-    for gap in gaps:
-        if gap.start == span.start:
-            start = gap.end + timedelta(days=1)
-        else:
-            end = gap.start - timedelta(days=1)
-    return Span(start, end) if start <= end else None

@@ -83,6 +83,11 @@ class MemoryTier:
         entry = self._entries.get(key)
         return self._asked(entry) if entry is not None and now < entry.expires_at else None
 
+    def peek(self, key: Hashable) -> Answer | None:
+        """Return the answer under ``key``, fresh or not; nothing is counted."""
+        entry = self._entries.get(key)
+        return entry.answer if entry is not None else None
+
     def put(self, key: Hashable, answer: Answer) -> None:
         """Keep ``answer`` under ``key``; one larger than the whole tier is not kept."""
         proven = key in self._main or key in self._returning

@@ -30,3 +30,9 @@ def adjustment_of(vendor: CandleVendor, request: CandleRequest) -> Adjustment:
             field="adjust",
         )
     return request.adjustment
+
+
+def market_now(vendor: CandleVendor, now: float) -> float:
+    """Return the market time of a vendor's series: now, but never past the end of its data."""
+    until = vendor.traits.data_until
+    return now if until is None else min(now, until)

@@ -121,6 +121,10 @@ class FakeVendor:
         """Return how many calls were made."""
         return QuotaState(self.asked)
 
+    async def key_replaced(self) -> bool:
+        """Return False: there is no key."""
+        return False
+
     async def check(self) -> str:
         """Say that all is well."""
         return f"The fake vendor {self.name} answers."

@@ -113,6 +113,10 @@ class FinnhubVendor:
         """Return this process's calls in the current hour, and what Finnhub last said."""
         return self._http.quota()
 
+    async def key_replaced(self) -> bool:
+        """Return whether the key, read again, is another one than the vendor refused last."""
+        return await self._http.key_replaced()
+
     async def check(self) -> str:
         """Ask for a week of daily candles, which needs a valid key with candles in its plan."""
         today = market_date(self._clock.now())

@@ -104,10 +104,11 @@ def refusal(reply: Reply, *, ticker: str, now: float) -> OhlcacheError | None:  
         # An empty or unknown token is answered with 429 and an invitation to sign up.
         return BadVendorCredentials("Finnhub refused the key.")
     if reply.status == 429 or "limit reached" in said:  # noqa: PLR2004 - statuses are their own names
-        told = retry_after_seconds(reply, now)
+        stated = retry_after_seconds(reply, now)
         return QuotaExceeded(
             "The allowance of the Finnhub key is used up for the moment.",
-            retry_after_seconds=LIMIT_WAIT_SECONDS if told is None else told,
+            retry_after_seconds=LIMIT_WAIT_SECONDS if stated is None else stated,
+            stated_by_vendor=stated is not None,
         )
     if reply.status == 403 or "have access" in said:  # noqa: PLR2004
         # The same words came with 401 in 2021.

@@ -88,6 +88,10 @@ class SampleVendor:
         """Return the number of calls; there is no allowance."""
         return QuotaState(self._calls)
 
+    async def key_replaced(self) -> bool:
+        """Return False: there is no key."""
+        return False
+
     async def check(self) -> str:
         """Read every file; return what there is."""
         histories = [await asyncio.to_thread(self._history, ticker) for ticker in SAMPLE_NAMES]

@@ -136,6 +136,10 @@ class TiingoVendor:
         """Return this process's calls in the current hour, and what Tiingo last said."""
         return self._http.quota()
 
+    async def key_replaced(self) -> bool:
+        """Return whether the key, read again, is another one than the vendor refused last."""
+        return await self._http.key_replaced()
+
     async def check(self) -> str:
         """Ask Tiingo's test endpoint, which needs a valid key."""
         await self._http.ask("/api/test", {}, wire.parse_sign_of_life)

@@ -217,7 +217,7 @@ def refusal(reply: Reply, *, ticker: str, now: float) -> OhlcacheError | None:
     return refusal_by_status(reply, now)
 
 
-def _quota(said: str, told_seconds: float | None, now: float) -> QuotaExceeded:
+def _quota(said: str, stated_seconds: float | None, now: float) -> QuotaExceeded:
     """Return the error for a used-up allowance: hourly ones come back on the hour, others at midnight in New York.
 
     What is counted by the month comes back on the 1st, but asking once a day finds an upgraded plan.
@@ -231,7 +231,12 @@ def _quota(said: str, told_seconds: float | None, now: float) -> QuotaExceeded:
         message, wait = "The hourly allowance of the Tiingo key is used up.", on_the_hour
     else:
         message, wait = "The allowance of the Tiingo key is used up.", on_the_hour
-    return QuotaExceeded(message, retry_after_seconds=wait if told_seconds is None else told_seconds)
+    return QuotaExceeded(
+        message,
+        retry_after_seconds=wait if stated_seconds is None else stated_seconds,
+        stated_by_vendor=stated_seconds is not None,
+        new_tickers_only="symbol" in said,
+    )
 
 
 def _strictly(decoder: msgspec.json.Decoder[T], body: bytes) -> T | None:

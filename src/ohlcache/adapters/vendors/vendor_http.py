@@ -181,7 +181,7 @@ class VendorHttp:
         self._pool = pool or HttpPool()
         self._calls = HourlyCalls(calls_per_hour)
         self._blocked_until: float | None = None
-        self._refuse_until: float | None = None
+        self._refused_key: str | None = None
 
     async def ask(
         self,
@@ -198,7 +198,6 @@ class VendorHttp:
         ``ticker`` and ``logged`` go into the log line. Raises TickerNotFound or a VendorError; QuotaExceeded without a
         call when the calls that this process may make in an hour are made.
         """
-        self._check_blocked()
         outcome, rows = "cancelled", 0
         started, question = self._clock.now(), _Question(path, params, ticker)
         try:
@@ -218,6 +217,15 @@ class VendorHttp:
     async def prepare(self) -> None:
         """See that nothing but the vendor takes time when it is asked."""
         await self._pool.prepare()
+
+    async def key_replaced(self) -> bool:
+        """Return whether the key, read again, is another one than the vendor refused last."""
+        if self._refused_key is None:
+            return False
+        try:
+            return await self._key.get(refresh=True) != self._refused_key
+        except BadVendorCredentials:
+            return False  # it cannot be read; that is logged
 
     def quota(self) -> QuotaState:
         """Return the calls of this hour, the allowance, and until when the vendor has said to wait."""
@@ -256,7 +264,10 @@ class VendorHttp:
             if fresh == key:  # else somebody has refreshed it in the meantime
                 fresh = await self._key.get(refresh=True)
             if fresh != key and self._calls.left(self._clock.now()):
-                reply, refused = await self._attempt(question, fresh)
+                key = fresh
+                reply, refused = await self._attempt(question, key)
+        if isinstance(refused, BadVendorCredentials):
+            self._refused_key = key
         if refused is not None:
             raise refused
         return reply
@@ -271,19 +282,7 @@ class VendorHttp:
         self._calls.add(self._clock.now())
         question.calls += 1
         reply = await self._pool.get(self._base_url + question.path, question.params, self._headers_of(key))
-        refused = self._refusal(reply, ticker=question.ticker, now=self._clock.now())
-        if isinstance(refused, QuotaExceeded) and retry_after_seconds(reply, self._clock.now()) is not None:
-            self._refuse_until = self._clock.now() + (refused.retry_after_seconds or 0.0)
-        return reply, refused
-
-    def _check_blocked(self) -> None:
-        """Raise QuotaExceeded while a time that the vendor itself gave has not come: asking would be pestering.
-
-        A wait that was only worked out from a message is never a reason not to ask.
-        """
-        wait = (self._refuse_until or 0.0) - self._clock.now()
-        if wait > 0:
-            raise QuotaExceeded("The vendor has asked to wait.", retry_after_seconds=wait)
+        return reply, self._refusal(reply, ticker=question.ticker, now=self._clock.now())
 
 
 def retry_after_seconds(reply: Reply, now: float) -> float | None:
