@@ -24,9 +24,7 @@ FIELDS = [
     "ticker", "candles", "time_range", "start_date", "end_date", "count", "source", "cache_expires_at", "resolution",
     "resolution_fallback", "fallback_message", "adjustment", "expected", "known_empty", "forming", "complete",
     "missing", "calendar_version", "data_until", "synthetic", "stale",
-    "previous_close", "listed_on", "unadjusted_splits",
-    "missing", "calendar_version", "data_until", "synthetic", "stale", "stale_reason",
-    "missing_reason",
+    "stale_reason", "missing_reason", "previous_close", "listed_on", "unadjusted_splits",
 ]  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from http_process import end, get, launch
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+CONFIG = Path(__file__).with_name("schemathesis.toml")
 EXAMPLES = int(os.environ.get("SCHEMATHESIS_EXAMPLES", "8"))  # noqa: TID251 - an option of the test run
 CASES_MIN = 100
 CHECKS = (
@@ -49,7 +50,8 @@ def test_the_server_keeps_to_its_document(port: int, tmp_path: Path) -> None:
     exchanges = tmp_path / "exchanges.ndjson"
     done = subprocess.run(
         [
-            *(str(Path(sys.executable).with_name("st")), "run", f"http://127.0.0.1:{port}/openapi.json"),
+            *(str(Path(sys.executable).with_name("st")), "--config-file", str(CONFIG)),
+            *("run", f"http://127.0.0.1:{port}/openapi.json"),
             *("--checks", ",".join(CHECKS), "--max-examples", str(EXAMPLES)),
             *("--generation-deterministic", "--no-color", "--request-timeout", "20"),
             *("--report", "ndjson", "--report-ndjson-path", str(exchanges)),
