@@ -30,6 +30,7 @@ from ohlcache.domain.errors import (
     VendorUnavailable,
 )
 from ohlcache.domain.span import Span
+from ohlcache.ports import TickerInfo
 from ohlcache.testing.clock import instant_of
 
 if TYPE_CHECKING:
@@ -166,6 +167,14 @@ def test_search_results_come_in_our_spelling() -> None:
     """G5: ``BRK-B`` is ``BRK.B`` here; what is no ticker at all is left out."""
     body = b'[{"ticker":"brk-b","name":"Berkshire"},{"ticker":"???","name":"x"},{"ticker":"BRK-A","name":null}]'
     assert [info.ticker for info in tiingo_wire.parse_found(body)] == ["BRK.B", "BRK.A"]
+
+
+def test_a_search_result_that_is_none_costs_no_other() -> None:
+    """B8: a null for a ticker, a number for a name."""
+    body = b'[{"ticker":null,"name":"x"},{"name":"y"},{"ticker":7},{"ticker":"BRK-A","name":8}]'
+    assert tiingo_wire.parse_found(body) == (TickerInfo("BRK.A"),)
+    body = b'{"result":[{"symbol":null},{},{"symbol":"AAPL","description":[]}]}'
+    assert finnhub_wire.parse_found(body) == (TickerInfo("AAPL"),)
 
 
 def test_class_shares_take_a_dash_on_the_wire() -> None:

@@ -13,11 +13,11 @@ import numpy as np
 
 from ohlcache.adapters.vendors.loose_rows import UNREADABLE, LooseRows, instant, loosely
 from ohlcache.adapters.vendors.refusals import words_of
+from ohlcache.adapters.vendors.suggestions import tickers_of
 from ohlcache.adapters.vendors.vendor_http import refusal_by_status, retry_after_seconds
 from ohlcache.domain.candles import Candles
 from ohlcache.domain.errors import (
     BadVendorCredentials,
-    InvalidRequest,
     NotEntitled,
     OhlcacheError,
     QuotaExceeded,
@@ -26,8 +26,6 @@ from ohlcache.domain.errors import (
 from ohlcache.domain.market_time import DAY_SECONDS
 from ohlcache.domain.observation import VendorAnswer
 from ohlcache.domain.rejections import EARLIEST, LATEST, UNDATED, all_possible
-from ohlcache.domain.ticker import normalise_ticker
-from ohlcache.ports import TickerInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ohlcache.adapters.vendors.vendor_http import Reply
+    from ohlcache.ports import TickerInfo
 
     Int64s = NDArray[np.int64]
 
@@ -61,8 +60,8 @@ class _Columns(msgspec.Struct):
 
 
 class _Found(msgspec.Struct):
-    symbol: str
-    description: str | None = None
+    symbol: object = None
+    description: object = None
 
 
 class _Search(msgspec.Struct):
@@ -87,14 +86,7 @@ def parse_intraday(body: bytes) -> VendorAnswer:
 
 def parse_found(body: bytes) -> Sequence[TickerInfo]:
     """Return the results of ``/search``, in our spelling; those that have none (foreign exchanges) are left out."""
-    infos: dict[str, TickerInfo] = {}
-    for found in _decoded(_SEARCH, body).result:
-        try:
-            ticker = normalise_ticker(found.symbol)
-        except InvalidRequest:
-            continue
-        infos.setdefault(ticker, TickerInfo(ticker, found.description or ""))
-    return tuple(infos.values())
+    return tickers_of((found.symbol, found.description) for found in _decoded(_SEARCH, body).result)
 
 
 def refusal(reply: Reply, *, ticker: str, now: float) -> OhlcacheError | None:  # noqa: ARG001 - no wording names it

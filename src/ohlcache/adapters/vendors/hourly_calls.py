@@ -29,7 +29,7 @@ class HourlyCalls:
             raise QuotaExceeded(
                 f"The {self.allowance} vendor calls that are allowed in an hour are made.",
                 hint="Wait for the next hour, or raise OHLCACHE_VENDOR_CALLS_PER_HOUR if the plan allows more.",
-                retry_after_seconds=seconds_to_next_hour(now),
+                retry_after_seconds=next_hour(now) - now,
             )
 
     def add(self, now: float) -> None:
@@ -38,6 +38,6 @@ class HourlyCalls:
         self._hour = int(now // HOUR_SECONDS)
 
 
-def seconds_to_next_hour(now: float) -> float:
-    """Return how long after ``now`` the next hour begins."""
-    return (int(now // HOUR_SECONDS) + 1) * HOUR_SECONDS - now
+def next_hour(now: float) -> float:
+    """Return the instant at which the hour after that of ``now`` begins."""
+    return (now // HOUR_SECONDS + 1) * HOUR_SECONDS

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from ohlcache.domain.errors import OhlcacheError
+from ohlcache.domain.errors import InvalidRequest, OhlcacheError
 from ohlcache.domain.market_time import DAY_SECONDS
+from ohlcache.domain.ticker import normalise_ticker
+from ohlcache.ports import TickerInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-    from ohlcache.ports import Clock, TickerInfo
+    from ohlcache.ports import Clock
 
 CHARACTERS_MIN = 2
 CHARACTERS_MAX = 32
@@ -42,3 +44,16 @@ class RememberedSuggestions:
             if len(self._remembered) > REMEMBERED_MAX:
                 self._remembered.popitem(last=False)
         return tuple(found[:limit])
+
+
+def tickers_of(found: Iterable[tuple[object, object]]) -> Sequence[TickerInfo]:
+    """Return tickers in our spelling with their names; entries that have none here, or are no text, are left out."""
+    infos: dict[str, TickerInfo] = {}
+    for symbol, name in found:
+        try:
+            ticker = normalise_ticker(symbol) if isinstance(symbol, str) else None
+        except InvalidRequest:
+            continue
+        if ticker is not None:
+            infos.setdefault(ticker, TickerInfo(ticker, name if isinstance(name, str) else ""))
+    return tuple(infos.values())

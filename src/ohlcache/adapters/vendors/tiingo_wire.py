@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 import numpy as np
 
-from ohlcache.adapters.vendors.hourly_calls import HOUR_SECONDS, seconds_to_next_hour
+from ohlcache.adapters.vendors.hourly_calls import HOUR_SECONDS, next_hour
 from ohlcache.adapters.vendors.loose_rows import UNREADABLE
 from ohlcache.adapters.vendors.refusals import is_page, words_of
+from ohlcache.adapters.vendors.suggestions import tickers_of
 from ohlcache.adapters.vendors.tiingo_loose import SECOND, UNIX_EPOCH, Instant, loose_daily, loose_iex
 from ohlcache.adapters.vendors.vendor_http import STATUS_OK, refusal_by_status, retry_after_seconds
 from ohlcache.domain.adjustment import Actions
 from ohlcache.domain.candles import Candles
 from ohlcache.domain.errors import (
     BadVendorCredentials,
-    InvalidRequest,
     NotEntitled,
     OhlcacheError,
     QuotaExceeded,
@@ -36,8 +36,6 @@ from ohlcache.domain.market_time import DAY_SECONDS, next_midnight, ordinal_of
 from ohlcache.domain.observation import VendorAnswer
 from ohlcache.domain.rejections import all_possible
 from ohlcache.domain.span import Span
-from ohlcache.domain.ticker import normalise_ticker
-from ohlcache.ports import TickerInfo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,6 +44,7 @@ if TYPE_CHECKING:
 
     from ohlcache.adapters.vendors.vendor_http import Reply
     from ohlcache.domain.rejections import RejectedRow
+    from ohlcache.ports import TickerInfo
 
 T = TypeVar("T")
 
@@ -80,8 +79,8 @@ class _Metadata(msgspec.Struct):
 
 
 class _Found(msgspec.Struct):
-    ticker: str
-    name: str | None = None
+    ticker: object = None
+    name: object = None
 
 
 class _SignOfLife(msgspec.Struct):
@@ -181,14 +180,7 @@ def parse_listing(body: bytes) -> Span | None:
 
 def parse_found(body: bytes) -> Sequence[TickerInfo]:
     """Return the results of ``/tiingo/utilities/search``, in our spelling; those that have none are left out."""
-    infos: dict[str, TickerInfo] = {}
-    for found in _decoded(_FOUND, body):
-        try:
-            ticker = normalise_ticker(found.ticker)
-        except InvalidRequest:
-            continue
-        infos.setdefault(ticker, TickerInfo(ticker, found.name or ""))
-    return tuple(infos.values())
+    return tickers_of((found.ticker, found.name) for found in _decoded(_FOUND, body))
 
 
 def parse_sign_of_life(body: bytes) -> bool:
@@ -222,7 +214,7 @@ def _quota(said: str, stated_seconds: float | None, now: float) -> QuotaExceeded
 
     What is counted by the month comes back on the 1st, but asking once a day finds an upgraded plan.
     """
-    on_the_hour = seconds_to_next_hour(now)
+    on_the_hour = next_hour(now) - now
     if "month" in said or "symbol" in said or "bandwidth" in said:
         message, wait = "The monthly allowance of the Tiingo key is used up.", next_midnight(now) - now
     elif "daily" in said or re.search(r"\bday\b", said):

@@ -11,7 +11,7 @@ import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from ohlcache.adapters.vendors.hourly_calls import HourlyCalls, seconds_to_next_hour
+from ohlcache.adapters.vendors.hourly_calls import HourlyCalls, next_hour
 from ohlcache.adapters.vendors.retry_after import wait_in
 from ohlcache.domain.errors import (
     BadVendorCredentials,
@@ -232,7 +232,7 @@ class VendorHttp:
         now = self._clock.now()
         blocked = self._blocked_until if self._blocked_until is not None and self._blocked_until > now else None
         if not self._calls.left(now):
-            blocked = max(blocked or 0.0, now + seconds_to_next_hour(now))
+            blocked = max(blocked or 0.0, next_hour(now))
         return QuotaState(self._calls.made(now), self._calls.allowance, blocked)
 
     async def close(self) -> None:
