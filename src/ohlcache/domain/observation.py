@@ -63,33 +63,34 @@ def placed(answer: VendorAnswer, sessions: Sessions, resolution: Resolution) -> 
     A row whose date cannot be read may be of any session between its neighbours: daily, of one without a candle;
     intraday, of one that was open between the two. Its ``days`` say of which.
     """
+    dated = [row for row in answer.rejected if row.dated]
+    times = [midnight_utc(row.day.toordinal()) if row.time is None else row.time for row in dated]
+    inside = sessions.locate(np.array(times, np.int64), resolution) >= 0
+    rows = [row for row, kept in zip(dated, inside.tolist(), strict=True) if kept]
     located = sessions.locate(answer.candles.time, resolution)
     filled = np.zeros(len(sessions), np.bool_)
     filled[located[located >= 0]] = resolution.is_daily
-    rows = []
     for row in answer.rejected:
-        found = _sessions_of(row, sessions, resolution)
-        if not row.dated:
-            found = found[~filled[found]]
+        if row.between is None:
+            continue
+        found = np.flatnonzero(_between(row.between, sessions, resolution) & ~filled)
         if len(found):
             first, last = (date.fromordinal(int(sessions.days[n])) for n in (found[0], found[-1]))
             rows.append(replace(row, days=Span(first, last)))
     return replace(answer, rejected=tuple(rows))
 
 
-def _sessions_of(row: RejectedRow, sessions: Sessions, resolution: Resolution) -> NDArray[np.intp]:
-    """Return the indices of the sessions that a rejected row may be of, whatever else is known of them."""
-    if row.between is None:
-        time = midnight_utc(row.day.toordinal()) if row.time is None else row.time
-        located = sessions.locate(np.array([time], np.int64), resolution)
-        return located[located >= 0].astype(np.intp)
-    after = -math.inf if row.between[0] is None else row.between[0]
-    before = math.inf if row.between[1] is None else row.between[1]
+def _between(
+    neighbours: tuple[int | None, int | None], sessions: Sessions, resolution: Resolution
+) -> NDArray[np.bool_]:
+    """Return in which sessions a row between two others may lie, by the times of those, whatever else is known."""
+    after = -math.inf if neighbours[0] is None else neighbours[0]
+    before = math.inf if neighbours[1] is None else neighbours[1]
     if resolution.is_daily:
         midnights = midnight_utc(sessions.days.astype(np.int64))
-        return np.flatnonzero((midnights > after) & (midnights < before))
+        return (midnights > after) & (midnights < before)
     first = after + resolution.seconds
-    return np.flatnonzero((sessions.closes > first) & (sessions.opens < before) & (first < before))
+    return (sessions.closes > first) & (sessions.opens < before) & (first < before)
 
 
 def observe(
