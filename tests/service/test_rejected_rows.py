@@ -163,7 +163,7 @@ async def test_a_displaced_holder_s_reply_is_found(cache: Callable[..., World]) 
     spoil(world, BAD_DAY)
     world.vendor.latency_seconds = 5.5
     processes = [world.first, *(world.other() for _ in range(5))]
-    served = answers(await all_of(world, asking(processes, range="1Y", partial=True)))
+    served = answers(await all_of(world, asking(processes, range="1Y")))
     assert world.calls == 2
     assert [each.answer.certificate.missing for each in served] == [(BAD_DAY.isoformat(),)] * 6
 
