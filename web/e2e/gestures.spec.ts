@@ -76,6 +76,21 @@ test('whatever changes under a resting pointer, the chart stands and reads', asy
     await gesture(page, at);
     await check(`compared, ${name}`);
   }
-  await expect(page.getByTestId('legend').nth(1)).toHaveAttribute('data-hovering', /true|false/);
+  // The other chart came back with candles of its own, and reads the same session.
+  const dates = page.getByTestId('legend-date');
+  await expect(dates.nth(1)).toHaveText((await dates.first().textContent()) ?? '');
+  await expect(page.getByTestId('legend').nth(1)).toHaveAttribute('data-hovering', 'true');
   expect([...problems, ...consoleErrors]).toEqual([]);
+});
+
+test('a chart without a candle where another one is pointed at leaves the other its crosshair', async ({ page }) => {
+  // ZEN was listed on 2014-05-15: a pan by a quarter of the year puts its pointer's place before that.
+  const chart = await new ChartPage(page).open('/?ticker=AAPL,ZEN&range=1Y&resolution=D');
+  await chart.at(1).settled();
+  await chart.chart.focus();
+  await pointAtChart(page);
+  await expect(page.getByTestId('legend').nth(1)).toHaveAttribute('data-hovering', 'true');
+  await page.keyboard.press('Shift+ArrowLeft');
+  await expect(page.getByTestId('legend').nth(1)).toHaveAttribute('data-hovering', 'false');
+  expect(await problemAfter(page, 'pan')).toBeNull();
 });

@@ -75,7 +75,7 @@ function pointerX(page: Page): number {
 
 /** Put the pointer on the chart, in its middle: where the candle is when there is only one. */
 export async function pointAtChart(page: Page): Promise<Point> {
-  const box = await page.getByTestId('chart').locator('canvas').first().boundingBox();
+  const box = await page.getByTestId('chart').first().locator('canvas').first().boundingBox();
   if (box === null) throw new Error('the chart has no box');
   const at = { x: Math.round(box.x + box.width / 2), y: Math.round(box.y + box.height * 0.45) };
   pointers.set(page, at.x);

@@ -117,6 +117,7 @@ describe('what is formatted or looked up later', () => {
     expect(placeOf(ohlcBody, { ...OHLC, missing: [null] })).toBe('missing[0]');
     expect(placeOf(ohlcBody, { ...OHLC, resolution: '7' })).toBe('resolution');
     expect(placeOf(ohlcBody, { ...OHLC, count: -1 })).toBe('count');
+    expect(placeOf(statusBody, { ...STATUS, resolutions: [] })).toBe('resolutions');
     expect(placeOf(statusBody, { ...STATUS, resolutions: { D: null } })).toBe('resolutions.D');
     expect(placeOf(statusBody, { ...STATUS, vendor: { ...STATUS.vendor, calls: '3' } })).toBe('vendor.calls');
     expect(placeOf(coverageBody, { ...COVERAGE, sessions: [SESSION, { ...SESSION, state: 'odd' }] })).toBe('sessions[1].state');

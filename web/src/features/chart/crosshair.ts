@@ -25,15 +25,15 @@ export class Crosshair {
     private readonly listener: CrosshairListener,
   ) {}
 
-  /** What the library reports: pointer, finger, or that candles moved under the crosshair. */
+  /** What the library reports: pointer or finger, that it left, or that candles moved under the crosshair. */
   readonly moved = (event: MouseEventParams): void => {
     const bar = event.time === undefined ? null : this.#barAt(event.time as number);
-    const byHand = event.sourceEvent !== undefined;
-    if (event.point === undefined) this.#pointerX = null;
-    else if (byHand) this.#pointerX = event.point.x;
-    if (!byHand && bar === null && this.hovered.get() === null) return;
+    const { point, sourceEvent } = event;
+    if (point === undefined) this.#pointerX = null;
+    else if (sourceEvent !== undefined) this.#pointerX = point.x;
     this.hovered.set(bar);
-    if (byHand || bar === null) this.listener.onHover(bar?.time ?? null);
+    // A crosshair that was put here by another chart has nothing to say to the others.
+    if (point === undefined || this.#pointerX !== null) this.listener.onHover(bar?.time ?? null);
   };
 
   /** Put the crosshair on the candle at `time`; null takes it away. */
