@@ -28,7 +28,7 @@ class HourlyCalls:
         if not self.left(now):
             raise QuotaExceeded(
                 f"The {self.allowance} vendor calls that are allowed in an hour are made.",
-                hint="Wait for the next hour, or raise OHLCACHE_VENDOR_CALLS_PER_HOUR if the plan allows more.",
+                hint="Wait for the next hour; what is held is still served. The operator of this cache sets the number.",
                 retry_after_seconds=next_hour(now) - now,
             )
 

@@ -202,7 +202,7 @@ def refusal(reply: Reply, *, ticker: str, now: float) -> OhlcacheError | None:
     if reply.status == 404 and is_page(reply.body):  # noqa: PLR2004
         return VendorGarbage(
             "What answers in Tiingo's place has a page for a 404, which Tiingo has not.",
-            hint="Check OHLCACHE_TIINGO_BASE_URL and the network between; nothing of the answer was kept.",
+            hint="The operator has to check the vendor's address and the network between.",
         )
     if reply.status == 404:  # noqa: PLR2004
         return TickerNotFound(f"Tiingo does not know the ticker {ticker}.")
