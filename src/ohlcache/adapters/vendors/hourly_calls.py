@@ -28,7 +28,7 @@ class HourlyCalls:
         if not self.left(now):
             raise QuotaExceeded(
                 f"The {self.allowance} vendor calls that are allowed in an hour are made.",
-                hint="Wait for the next hour; what is held is still served. The operator of this cache sets the number.",
+                hint="Wait for the next hour; what is held is still served. The operator sets the number.",
                 retry_after_seconds=next_hour(now) - now,
             )
 
