@@ -21,6 +21,7 @@ from ohlcache.adapters.aws_clients import ClientKey, client_of
 from ohlcache.adapters.stores import dynamodb
 from ohlcache.assembly import build_cache
 from ohlcache.domain.errors import OhlcacheError
+from ohlcache.service import guarded_store
 from ohlcache.settings import load_settings
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ if __name__ == "__main__":
     parser.add_argument("--kill-at", type=int)
     chosen = parser.parse_args()
     aws_clients.READ_TIMEOUT_SECONDS = EMULATOR_SECONDS_MAX
+    guarded_store.STORE_SECONDS_MAX = EMULATOR_SECONDS_MAX
     if chosen.kill_at is not None:
         die_at(chosen.kill_at)
     asyncio.run(main())

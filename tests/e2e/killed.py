@@ -40,6 +40,7 @@ from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.series import Series
 from ohlcache.domain.span import Span
 from ohlcache.ports import Metric
+from ohlcache.service import guarded_store
 from ohlcache.settings import load_settings
 from ohlcache.testing import FakeVendor, Market, RecordingTelemetry
 from ohlcache.testing.clock import instant_of
@@ -109,6 +110,7 @@ def main() -> int:
     print(f"seed {wishes.seed}", flush=True)
     os.environ.update(CREDENTIALS)  # noqa: TID251 - the children's
     aws_clients.READ_TIMEOUT_SECONDS = EMULATOR_SECONDS_MAX
+    guarded_store.STORE_SECONDS_MAX = EMULATOR_SECONDS_MAX
     engine = SERVERS[wishes.store]() if wishes.store != "sqlite" else None
     with tempfile.TemporaryDirectory() as folder:
         try:

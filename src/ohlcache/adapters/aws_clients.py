@@ -15,8 +15,9 @@ from ohlcache.domain.errors import ConfigurationError
 POOL_CONNECTIONS = 16
 """Connections per client, and so the most worker threads that are of use."""
 CONNECT_TIMEOUT_SECONDS = 1.0
-READ_TIMEOUT_SECONDS = 2.0
-"""A healthy table answers in milliseconds; what takes longer is worth less than asking the vendor."""
+READ_TIMEOUT_SECONDS = 1.5
+"""A healthy table answers in milliseconds; what takes longer is worth less than asking the vendor. Below
+``STORE_SECONDS_MAX`` of the ports, so that who gives up learns from AWS why."""
 
 _SERVICES_CHECKED_HERE = frozenset({"dynamodb"})
 """Services whose parameters we know to be right: botocore's own validation costs more than the request."""
