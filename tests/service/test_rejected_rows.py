@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ohlcache.domain.candles import Candles
 from ohlcache.domain.chunks import FOLD_CHUNKS_MIN
@@ -20,7 +22,7 @@ from ohlcache.ports import Level, Metric
 from ohlcache.testing import FakeVendor, Market, Stock
 from ohlcache.testing.fake_vendor import PRE_ADJUSTED_TRAITS
 from service.test_herds import all_of, answers, asking
-from service.world import CALENDAR, MARKET, World
+from service.world import CALENDAR, MARKET, MONDAY_9_PM, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -332,3 +334,52 @@ async def test_coverage_names_a_rejected_session(cache: Callable[..., World]) ->
     await world.restart()
     (report,) = await world.clock.drive(world.first.cache.coverage("AAPL", Resolution.MINUTE, Span(MONDAY, MONDAY)))
     assert (report.state, report.candles) == ("rejected", 389)
+
+
+YEAR = list(CALENDAR.between(Span(date(2023, 6, 5), MONDAY)).dates())
+WINDOWS = st.tuples(st.sampled_from(YEAR), st.sampled_from(YEAR)).map(lambda ends: Span(min(ends), max(ends)))
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    bad=st.sets(st.sampled_from(YEAR), max_size=12),
+    windows=st.lists(WINDOWS, min_size=1, max_size=4),
+    resolution=st.sampled_from([Resolution.DAY, Resolution.HOUR]),
+    restarts=st.booleans(),
+)
+async def test_whatever_is_rejected_only_that_is_missing(
+    bad: set[date], windows: list[Span], resolution: Resolution, restarts: bool
+) -> None:
+    """B8, T2: any days, any windows, any order: all but the bad rows are given; when they are better, all is."""
+    world = World(MONDAY_9_PM)
+    try:
+        times = [
+            midnight_utc(day.toordinal()) if resolution.is_daily else int(CALENDAR.open_of(day) or 0) for day in bad
+        ]
+        world.vendor.after = lambda answer: spoilt(answer, times)
+        for window in windows:
+            try:
+                answer = await ask(
+                    world, start_date=window.start, end_date=window.end, resolution=resolution.value, adjust="none"
+                )
+            except VendorGarbage:
+                assert resolution.is_daily
+                assert set(CALENDAR.between(window).dates()) <= bad
+                continue
+            whole = world.truth("AAPL", resolution, window)
+            assert answer.candles == whole[~np.isin(whole.time, times)]
+            assert answer.certificate.missing == tuple(day.isoformat() for day in sorted(bad) if day in window)
+            if restarts:
+                await world.restart()
+            world.clock.set(world.clock.now() + 7)
+        world.vendor.after = None
+        world.clock.set(world.clock.now() + 120)
+        for window in windows:
+            answer = await ask(
+                world, start_date=window.start, end_date=window.end, resolution=resolution.value, adjust="none"
+            )
+            assert answer.candles == world.truth("AAPL", resolution, window)
+            assert answer.certificate.complete
+        await world.check()
+    finally:
+        await world.close()
