@@ -209,7 +209,7 @@ async def test_quota_counts_the_calls_of_the_hour() -> None:
 
 
 async def test_the_hour_s_calls_are_kept_to() -> None:
-    """F4: once they are made nobody is asked until the next hour: candles, listings, suggestions and checks alike."""
+    """F4: once they are made the vendor is not asked until the next hour: candles, listings, suggestions and checks alike."""
     async with rig("tiingo", calls_per_hour=3) as r:
         await r.vendor.fetch(series("AAPL", "tiingo"), JUNE)
         assert await r.vendor.listing(series("AAPL", "tiingo"), JUNE) is not None

@@ -171,7 +171,7 @@ def test_a_minute_without_a_date_is_of_a_session_with_room_for_it(after: int, be
     ]
 
 
-def test_what_lies_outside_every_session_is_nobodys() -> None:
+def test_a_bad_row_outside_every_session_costs_nothing() -> None:
     """G2: an impossible row on a weekend, or before the bell, costs nothing."""
     weekend = rejected_on(date(2024, 5, 4).toordinal())
     early = rejected_on(DAYS[0], int(SESSIONS.opens[0]) - 3600)

@@ -315,7 +315,7 @@ async def test_a_final_row_is_not_replaced_by_a_rejected_one(cache: Callable[...
     assert states[MONDAY.toordinal()] == SessionState.FINAL
 
 
-async def test_invalidating_forgets_rejected_rows_too(cache: Callable[..., World]) -> None:
+async def test_invalidation_clears_rejected_rows_too(cache: Callable[..., World]) -> None:
     """C5: after it, the vendor is asked anew."""
     world = cache()
     spoil(world, BAD_DAY)

@@ -40,9 +40,9 @@ class RejectedRow:
     """A row that was left out of the candles of a reply.
 
     ``days``: the market dates it may be of: one, unless its own date cannot be read; ``time``: the start of an intraday
-    bar in epoch seconds, None for daily rows and where it cannot be read; ``field``: the wire's own word; ``value``: as
-    received, shortened to 40 characters; ``fault``: what is wrong with it, to be read after the value. ``between``: the
-    times of the rows before and after one whose date cannot be read, where there are such and they ascend.
+    bar in epoch seconds, None for daily rows and where it cannot be read; ``field``: the wire's name of it; ``value``:
+    as received, shortened to 40 characters; ``fault``: what is wrong with it, to be read after the value; ``between``:
+    for a row without a readable date the times of the rows before and after it, None at an end of the reply.
     """
 
     days: Span

@@ -138,16 +138,16 @@ def _candles(columns: _Columns, times_of: Callable[[Int64s], Int64s]) -> Candles
 
 def _loose_answer(body: bytes, times_of: Callable[[Int64s], Int64s], *, daily: bool) -> VendorAnswer:
     """Return what of the columns can be used, place by place, and the others by name."""
-    told = loosely(body)
-    if not isinstance(told, dict):
+    reply = loosely(body)
+    if not isinstance(reply, dict):
         raise VendorGarbage(UNREADABLE)
-    if told.get("s") == "no_data":
+    if reply.get("s") == "no_data":
         return VendorAnswer(Candles.empty())
-    times = told.get("t")
-    if told.get("s") != "ok" or not isinstance(times, list):
+    times = reply.get("t")
+    if reply.get("s") != "ok" or not isinstance(times, list):
         raise VendorGarbage("The vendor's answer says neither that there is data nor that there is none.")
-    columns = [told.get(name) for name in "ohlc"]
-    columns.append(told["v"] if told.get("v") is not None else [None] * len(times))
+    columns = [reply.get(name) for name in "ohlc"]
+    columns.append(reply["v"] if reply.get("v") is not None else [None] * len(times))
     if any(not isinstance(column, list) or len(column) != len(times) for column in columns):
         raise VendorGarbage("The vendor sent columns of unequal length.")
     rows = LooseRows(daily=daily, words=WORDS)
