@@ -69,10 +69,10 @@ class LeaseWait:
             if value is not None:
                 return value
             seen = await visit.look(taken.key, now=self.clock.now())
-            if visit.ended:
-                break  # nothing more can be learnt of the holder: not even that there is none
             if seen is not None and seen.failure is not None and seen.fence >= taken.fence:
                 raise failure_of(seen.failure)
+            if visit.ended:
+                break  # nothing more can be learnt of the holder: not even that there is none
             if seen is None:
                 got = await self._acquire(taken.key, visit)
                 if isinstance(got, Lease):

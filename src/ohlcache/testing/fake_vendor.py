@@ -88,6 +88,8 @@ class FakeVendor:
     calls: list[VendorCall] = field(default_factory=list)
     asked: int = 0
     closed: bool = False
+    key_is_new: bool = False
+    """What ``key_replaced`` returns."""
 
     async def prepare(self) -> None:
         """Take ``preparing_seconds`` of the clock."""
@@ -122,8 +124,8 @@ class FakeVendor:
         return QuotaState(self.asked)
 
     async def key_replaced(self) -> bool:
-        """Return False: there is no key."""
-        return False
+        """Return ``key_is_new``."""
+        return self.key_is_new
 
     async def check(self) -> str:
         """Say that all is well."""
