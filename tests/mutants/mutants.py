@@ -223,8 +223,8 @@ MUTANTS = (
     Mutant(
         "a store that failed a request is asked again",
         "service/guarded_store.py",
-        "        if self.ended:\n            return None",
-        "        if self.ended and operation is Operation.READ:\n            return None",
+        "return None if self.ended else await self._attempt(operation, call)",
+        "return await self._attempt(operation, call)",
     ),
     Mutant(
         "fetches of one process are not joined",
@@ -298,7 +298,7 @@ MUTANTS = (
     Mutant(
         "a failing store fails the request",
         "service/guarded_store.py",
-        "            self.ended = True\n            return None",
-        "            self.ended = True\n            raise",
+        "operation is Operation.READ\n            return None",
+        "operation is Operation.READ\n            raise",
     ),
 )

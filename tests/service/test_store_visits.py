@@ -257,6 +257,31 @@ async def test_what_is_held_is_served_although_the_lease_is_refused(cache: Calla
     assert world.first.store.asked == {"read": 1, "lease": 1}
 
 
+async def test_what_was_not_read_yet_is_read_after_a_refused_lease(cache: Callable[..., World]) -> None:
+    """W1, W4, F3: no minute is held and the vendor fails; the days that are held are found, without another call."""
+    world = cache()
+    await world.ask(range="1M", adjust="none")
+    await world.restart()
+    world.first.store.failing = WRITES
+    world.vendor.faults.set(Fault.SERVER_ERROR)
+    served = await world.ask(range="1W", resolution="5", adjust="none")
+    assert served.answer.fallback is not None
+    assert len(served.answer.candles) == 5
+    assert [call.series.resolution for call in world.vendor.calls] == [Resolution.DAY, Resolution.MINUTES_5]
+    assert world.first.store.asked["lease"] == 1
+    assert world.first.store.asked["write"] == 0
+
+
+async def test_nothing_is_read_of_a_store_that_cannot_be_read(cache: Callable[..., World]) -> None:
+    """W4: after a read that was refused the days are not looked for in the store either: the first was the last."""
+    world = cache()
+    world.first.store.failing = frozenset({"read"})
+    world.vendor.faults.set(Fault.SERVER_ERROR)
+    with pytest.raises(VendorUnavailable):
+        await world.ask(range="1D", resolution="5", adjust="none")
+    assert world.first.store.asked == {"read": 1}
+
+
 async def test_what_came_is_served_although_it_could_not_be_stored(cache: Callable[..., World]) -> None:
     """W1, W4: of two slices one came, and the store did not take it: it is in the answer all the same."""
     world = cache()

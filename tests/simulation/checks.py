@@ -203,9 +203,9 @@ class Checks:
             fetch.read = chunks
 
     def asking_the_store(self, node: Node, what: str) -> None:
-        """Check that a request that the store failed once asks it no more."""
+        """Check that a request that the store failed once writes no more; what it has not read it may still read."""
         visit = VISIT.get()
-        if visit is not None and visit.ended:
+        if visit is not None and visit.ended and what != "read":
             raise Violation(f"{node.name} sends {what} to the store for a request that the store has failed")
 
     def store_failed(self, node: Node, what: str, *, strongly: bool) -> None:

@@ -249,7 +249,10 @@ class Coverer:
     ) -> Covered:
         epoch = self._epochs.get(need.series.ticker, 0)
         pre_adjusted = need.series.resolution in vendor.traits.pre_adjusted
-        held = await self._read(need, self.calendar.span if pre_adjusted else reach, visit, strongly=strongly)
+        span = self.calendar.span if pre_adjusted else reach
+        if visit.ended:
+            span = with_previous(need.span, self.calendar)  # which is known: nothing is read twice
+        held = await self._read(need, span, visit, strongly=strongly)
         as_of = market_now(vendor, self.clock.now())
         limit = vendor.traits.limits[need.series.resolution]
         coverage, unlisted = held.valid.coverage, Holding.empty()
@@ -326,7 +329,10 @@ class Coverer:
         through = coverage.unlisted_through
         if not need.series.resolution.is_daily:
             days = Need(need.series.daily, Span(oldest, max(span.end for span in spans)))
-            through = max(through, (await self._read(days, days.span, visit)).valid.coverage.unlisted_through)
+            # It only saves calls, so a store that has failed is not asked for it.
+            chunks = visit.known(days.series, days.span) if visit.ended else await visit.read(days.series, days.span)
+            relied_on = merge([chunk.holding for chunk in chunks], counts=self._usable.now(days))
+            through = max(through, relied_on.coverage.unlisted_through)
         if not oldest.toordinal() <= through < first_traded:
             return Holding.empty()
         before = self.calendar.between(Span(oldest, date.fromordinal(through))).days

@@ -108,10 +108,11 @@ class GuardedStore:
 
 
 class StoreVisit:
-    """One request's use of the store: the first operation that fails or is skipped is its last.
+    """One request's use of the store: after the first operation that fails or is skipped it ends.
 
-    What it has read, and what it would have written, it remembers: so what is held is known to the request even when
-    the store is asked no more. It belongs to one request and to the fetches that this request starts.
+    From then on nothing is written or leased, and nothing is read twice: what it has read, and what it would have
+    written, it remembers. What it has not read yet it still reads, unless reading is what failed: a file that is
+    locked can be read, and what is held is served. It belongs to one request and to the fetches that it starts.
     """
 
     def __init__(self, guard: GuardedStore, store: CandleStore, leases: LeaseTable) -> None:
@@ -119,24 +120,32 @@ class StoreVisit:
         self._store = store
         self._leases = leases
         self._known: dict[Series, dict[ChunkName, Chunk]] = {}
+        self._spans_read: dict[Series, list[Span]] = {}
+        self._unreadable = False
         self.ended = False
-        """Whether something was done without the store, as everything is from then on."""
+        """Whether something was done without the store, as all writing is from then on."""
 
     def end(self) -> None:
-        """Ask the store no more: what this request waited for had to do without it."""
+        """Write no more: what this request waited for had to do without the store."""
         self.ended = True
 
     async def read(self, series: Series, span: Span, *, strongly: bool = False) -> Sequence[Chunk]:
-        """Return the chunks that overlap ``span``; of a store that is asked no more, those that are known."""
-        known = self._known.setdefault(series, {})
-        chunks = await self._attempt(Operation.READ, lambda: self._store.read(series, span, strongly=strongly))
-        overlapping = {name: chunk for name, chunk in known.items() if _overlaps(chunk, span)}
-        if chunks is None:
-            return tuple(overlapping.values())
-        for name in overlapping:
-            del known[name]
-        known.update((chunk.name, chunk) for chunk in chunks)
-        return chunks
+        """Return the chunks that overlap ``span``; once the visit has ended, those that are known if they can be."""
+        known, spans_read = self._known.setdefault(series, {}), self._spans_read.setdefault(series, [])
+        chunks: Sequence[Chunk] | None = None
+        if not self._unreadable and not (self.ended and any(read.covers(span) for read in spans_read)):
+            chunks = await self._attempt(Operation.READ, lambda: self._store.read(series, span, strongly=strongly))
+        if chunks is not None:
+            if not self.ended:
+                for name in [name for name, chunk in known.items() if _overlaps(chunk, span)]:
+                    del known[name]
+            known.update((chunk.name, chunk) for chunk in chunks)
+            spans_read.append(span)
+        return self.known(series, span)
+
+    def known(self, series: Series, span: Span) -> Sequence[Chunk]:
+        """Return the chunks that overlap ``span``, of those that this visit has read or wanted to write."""
+        return tuple(chunk for chunk in self._known.get(series, {}).values() if _overlaps(chunk, span))
 
     async def write(self, chunks: Sequence[Chunk], *, delete: Sequence[Chunk] = ()) -> None:
         """Keep ``chunks``, if the store can, and delete the others after that."""
@@ -144,32 +153,34 @@ class StoreVisit:
             self._known.get(chunk.series, {}).pop(chunk.name, None)
         for chunk in chunks:
             self._known.setdefault(chunk.series, {})[chunk.name] = chunk
-        await self._attempt(Operation.WRITE, lambda: self._store.write(chunks, delete=delete))
+        await self._unless_ended(Operation.WRITE, lambda: self._store.write(chunks, delete=delete))
 
     async def acquire(
         self, key: str, holder: str, *, now: float, life_seconds: float, displacing: int | None = None
     ) -> Lease | LeaseTaken | None:
         """Take a lease; None when the store cannot say: the caller goes on without."""
-        return await self._attempt(
+        return await self._unless_ended(
             Operation.LEASE,
             lambda: self._leases.acquire(key, holder, now=now, life_seconds=life_seconds, displacing=displacing),
         )
 
     async def look(self, key: str, *, now: float) -> LeaseTaken | None:
         """Return who has the lease; None when it is free or the store cannot say."""
-        return await self._attempt(Operation.READ, lambda: self._leases.look(key, now=now))
+        return await self._unless_ended(Operation.READ, lambda: self._leases.look(key, now=now))
 
     async def release(self, lease: Lease, *, failure: FailureNote | None = None) -> None:
         """Give a lease back."""
-        await self._attempt(Operation.LEASE, lambda: self._leases.release(lease, failure=failure))
+        await self._unless_ended(Operation.LEASE, lambda: self._leases.release(lease, failure=failure))
+
+    async def _unless_ended(self, operation: Operation, call: Callable[[], Awaitable[Value]]) -> Value | None:
+        return None if self.ended else await self._attempt(operation, call)
 
     async def _attempt(self, operation: Operation, call: Callable[[], Awaitable[Value]]) -> Value | None:
-        if self.ended:
-            return None
         try:
             return await self._guard.attempt(operation, call)
         except StoreError:
             self.ended = True
+            self._unreadable = self._unreadable or operation is Operation.READ
             return None
 
 
