@@ -535,7 +535,7 @@ async def test_a_queued_write_is_done_although_its_caller_went_away(path: Path) 
 
 @pytest.mark.asyncio
 async def test_all_that_queue_for_a_locked_file_are_refused_together(path: Path) -> None:
-    """W4: ten writes wait as long as one, and are told what to look for; what is held is read meanwhile."""
+    """W4: ten writes wait as long as one, and say what to look for; what is held is read meanwhile."""
     async with opened(path) as store:
         await store.write([chunk_of()])
         other = await locked(path)

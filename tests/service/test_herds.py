@@ -292,7 +292,7 @@ async def test_a_paused_holder_does_no_harm_when_it_wakes(cache: Callable[..., W
 async def test_two_writers_of_the_same_leave_one(cache: Callable[..., World]) -> None:
     """D6, D7: whoever writes the same candles at the same instant writes the same chunks."""
     world = cache()
-    # Leases of two ranges keep nobody out, and both fetch the same year.
+    # The leases of two ranges are apart, and both fetch the same year.
     answers(await all_of(world, [*asking([world.first], range="1W"), *asking([world.other()], range="1M")]))
     assert world.calls == 2
     names = [chunk.name for chunk in await world.chunks()]

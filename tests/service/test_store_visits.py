@@ -1,4 +1,4 @@
-"""A request asks a store that fails once and no more: it costs two seconds at most, and concerns nobody else."""
+"""A request asks a store that fails once and no more: it costs two seconds at most, and marks no other request."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ async def test_a_store_that_hangs_costs_two_seconds(cache: Callable[..., World],
 
 
 async def test_a_fallback_to_days_asks_a_failing_store_no_more(cache: Callable[..., World]) -> None:
-    """W4, F3: minutes that nobody has are answered with days, by the same request, without another two seconds."""
+    """W4, F3: minutes that are missing are answered with days, by the same request, without another two seconds."""
     world = cache()
     world.first.store.failing = WRITES
 
@@ -144,7 +144,7 @@ async def test_a_long_queue_for_a_healthy_store_is_no_failure(cache: Callable[..
     assert world.clock.now() - began == 4.0
 
 
-# --- nobody else's business ------------------------------------------------------------------------------------------
+# --- other requests -----------------------------------------------------------------------------------------------------
 
 
 async def test_a_failure_of_another_request_marks_no_answer(cache: Callable[..., World]) -> None:

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.asyncio
 
 
 class Worker:
-    """Work that takes as long as its clock is told, under a limit of two seconds; ``ended`` says how it ended."""
+    """Work that takes a given time of its clock, under a limit of two seconds; ``ended`` says how it ended."""
 
     def __init__(self) -> None:
         self.clock = FakeClock(0.0)
