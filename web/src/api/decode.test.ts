@@ -29,6 +29,8 @@ const OHLC = {
   data_until: '2015-01-01T01:00:00Z',
   synthetic: false,
   stale: false,
+  stale_reason: null,
+  missing_reason: null,
   previous_close: 112.52,
   listed_on: null,
   unadjusted_splits: [{ date: '2014-06-09', ratio: 7 }],

@@ -27,6 +27,8 @@ function answer(part: Partial<Answer>): Answer {
     data_until: null,
     synthetic: false,
     stale: false,
+    stale_reason: null,
+    missing_reason: null,
     previous_close: null,
     listed_on: null,
     unadjusted_splits: [],

@@ -46,6 +46,9 @@ export interface OhlcBody {
   data_until: string | null;
   synthetic: boolean;
   stale: boolean;
+  /** Why it is stale, and why sessions are missing, in a sentence. */
+  stale_reason: string | null;
+  missing_reason: string | null;
   /** Close of the last session before the span, on the scale of the candles. */
   previous_close: number | null;
   /** Market date of the first candle, where the ticker was not listed the session before. */
@@ -94,6 +97,8 @@ export const ohlcBody = object<OhlcBody>({
   data_until: orNull(moment),
   synthetic: truth,
   stale: truth,
+  stale_reason: orNull(text),
+  missing_reason: orNull(text),
   previous_close: orNull(drawable),
   listed_on: orNull(moment),
   unadjusted_splits: orNull(list(object<Split>({ date: moment, ratio: number }))),

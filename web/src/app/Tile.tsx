@@ -21,7 +21,7 @@ import { useStore } from '../lib/store';
 import { Icon } from '../lib/ui/Icon';
 import { Trouble, TroubleBar } from './Trouble';
 
-interface TileProps {
+export interface TileProps {
   request: OhlcRequest;
   /** One of several charts on the page. */
   several: boolean;
@@ -158,7 +158,7 @@ function Bar({ request, candles, formats }: TileProps & { candles: Candles }) {
       <div className="trouble-bar" role="status" data-testid="stale-bar">
         <Icon name="warn" />
         <p>
-          <strong>The data vendor is down.</strong> These are the last candles known; newer ones are missing.
+          <strong>These are the candles held; others are due.</strong> {answer.stale_reason}
         </p>
         <button type="button" className="button" data-testid="retry" onClick={candles.retry}>
           Try now

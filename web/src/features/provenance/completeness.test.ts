@@ -7,7 +7,7 @@ import { completeness } from './completeness';
 const formats = formatsFor('en-US');
 
 function graded(part: Partial<Answer>) {
-  const whole = { resolution: 'D', candles: { date: [] }, cache_expires_at: '2025-11-26T21:15:10Z', count: 21, expected: 21, forming: 0, known_empty: 0, complete: true, stale: false, missing: [] };
+  const whole = { resolution: 'D', candles: { date: [] }, cache_expires_at: '2025-11-26T21:15:10Z', count: 21, expected: 21, forming: 0, known_empty: 0, complete: true, stale: false, stale_reason: null, missing_reason: null, missing: [] };
   return completeness({ ...whole, ...part } as unknown as Answer, formats);
 }
 
@@ -56,6 +56,14 @@ describe('completeness', () => {
     const { grade, short, why } = graded({ complete: false, missing: ['2014-12-30', '2014-12-31'] });
     expect([grade, short]).toEqual(['incomplete', 'Incomplete: 2 sessions missing']);
     expect(why).toContain('Dec 30, Dec 31');
+  });
+
+  it('says why, in the vendor’s case and in the gap’s', () => {
+    const stale = graded({ stale: true, stale_reason: 'The vendor’s allowance is used up.', missing: ['2014-12-31'] });
+    expect(stale.why).toBe('The vendor’s allowance is used up. Candles that are due are not here: Dec 31.');
+    const incomplete = graded({ complete: false, missing_reason: 'A row cannot be true.', missing: ['2014-12-31'] });
+    expect(incomplete.why).toBe('A row cannot be true. Sessions are missing: Dec 31.');
+    expect(graded({ complete: false, missing: ['2014-12-31'] }).why).toBe('Sessions are missing: Dec 31.');
   });
 
   it('marks what is stale', () => {

@@ -21,7 +21,7 @@ export function completeness(answer: Answer, formats: Formats): Completeness {
     return {
       grade: 'stale',
       short: 'Stale',
-      why: `The vendor does not answer, so newer candles are missing${missingDates(answer, formats)}.`,
+      why: reasoned(answer.stale_reason, `Candles that are due are not here${missingDates(answer, formats)}.`),
     };
   }
   if (!answer.complete) {
@@ -29,7 +29,7 @@ export function completeness(answer: Answer, formats: Formats): Completeness {
     return {
       grade: 'incomplete',
       short: `Incomplete: ${sessions} ${sessions === 1 ? 'session' : 'sessions'} missing`,
-      why: `The vendor could not deliver every session${missingDates(answer, formats)}.`,
+      why: reasoned(answer.missing_reason, `Sessions are missing${missingDates(answer, formats)}.`),
     };
   }
   return { grade: 'complete', short: 'Complete', why: completeWhy(answer, count, formats) };
@@ -48,6 +48,10 @@ function completeWhy(answer: Answer, count: string, formats: Formats): string {
   const absent = answer.expected - answer.count;
   const others = absent === 1 ? 'the other one does' : `the other ${formats.integer(absent)} do`;
   return `${count} of ${expected} candles; the vendor confirmed that ${others} not exist.${forming}`;
+}
+
+function reasoned(reason: string | null, fact: string): string {
+  return reason === null ? fact : `${reason} ${fact}`;
 }
 
 function missingDates(answer: Answer, formats: Formats): string {
