@@ -78,3 +78,22 @@ test('a page that throws outside its charts says so and can be loaded anew', asy
   await chart.settled();
   await expect(chart.byId('ticker')).toHaveText('IBM');
 });
+
+test('the panel that throws leaves the charts', async ({ page }) => {
+  const chart = await new ChartPage(page).open(TWO);
+  await page.evaluate(() => {
+    // Of all that is on the page only the panel's calendar makes a list of the year's months.
+    const from = Array.from.bind(Array) as (source: ArrayLike<unknown>, ...more: unknown[]) => unknown[];
+    Object.assign(Array, {
+      from: (source: ArrayLike<unknown>, ...more: unknown[]) => {
+        if (source.length === 12) throw new Error('planted in the calendar');
+        return from(source, ...more);
+      },
+    });
+  });
+  await page.keyboard.press('i');
+  await expect(chart.byId('inside-failure')).toContainText('This panel stopped');
+  await expect(chart.byId('tile-AAPL').getByTestId('chart')).toBeVisible();
+  await page.keyboard.press('i');
+  await expect(chart.byId('inside-failure')).toHaveCount(0);
+});

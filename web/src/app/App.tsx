@@ -3,7 +3,6 @@ import './app.css';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 
-import { ohlcPath, startAnew } from '../api/ohlc';
 import { statusQuery } from '../api/status';
 import { ConnectionBanner } from '../features/connection/ConnectionBanner';
 import { adjustmentRefusal, resolutionRefusal, tooMany } from '../features/controls/combinations';
@@ -21,10 +20,9 @@ import { recall, remember } from '../lib/storage';
 import { useStore } from '../lib/store';
 import { Icon } from '../lib/ui/Icon';
 import { useMedia } from '../lib/useMedia';
-import { ChartFailure } from './ChartFailure';
 import { ErrorBoundary } from './ErrorBoundary';
+import { GuardedTile } from './GuardedTile';
 import { type PageKeys, SHORTCUTS, useShortcuts } from './shortcuts';
-import { Tile } from './Tile';
 import { canFillScreen, useFullScreen } from './useFullScreen';
 import { useView } from './useView';
 import { CHARTS_MAX, tickerOf, type View } from './view';
@@ -241,58 +239,39 @@ export function App() {
           />
         )}
         <div className="tiles" data-testid="tiles" data-count={tickers.length}>
-          {tickers.map((ticker, index) => {
-            const request = { ticker, span, resolution, adjust, partial: view.partial };
-            const remove = (): void => {
-              change({ tickers: tickers.filter((other) => other !== ticker) });
-            };
-            return (
-              <ErrorBoundary
-                key={index}
-                of={ohlcPath(request)}
-                fallback={(again) => (
-                  <ChartFailure
-                    ticker={ticker}
-                    several={several}
-                    onRemove={remove}
-                    onRetry={() => {
-                      startAnew(client, request);
-                      again();
-                    }}
-                  />
-                )}
-              >
-                <Tile
-                  request={request}
-                  several={several}
-                  active={ticker === active}
-                  theme={paint}
-                  formats={formats}
-                  onKnown={noteTicker}
-                  onActivate={() => {
-                    setActiveTicker(ticker);
-                  }}
-                  onRemove={remove}
-                  onTicker={(chosen) => {
-                    chooseTicker(chosen, ticker);
-                  }}
-                  onPartial={() => {
-                    change({ partial: true });
-                  }}
-                  onFiner={() => {
-                    choose({ resolution: '5' });
-                  }}
-                  onMonth={() => {
-                    choose({ span: { range: '1M' } });
-                  }}
-                />
-              </ErrorBoundary>
-            );
-          })}
+          {tickers.map((ticker, index) => (
+            <GuardedTile
+              key={index}
+              request={{ ticker, span, resolution, adjust, partial: view.partial }}
+              several={several}
+              active={ticker === active}
+              theme={paint}
+              formats={formats}
+              onKnown={noteTicker}
+              onActivate={() => {
+                setActiveTicker(ticker);
+              }}
+              onRemove={() => {
+                change({ tickers: tickers.filter((other) => other !== ticker) });
+              }}
+              onTicker={(chosen) => {
+                chooseTicker(chosen, ticker);
+              }}
+              onPartial={() => {
+                change({ partial: true });
+              }}
+              onFiner={() => {
+                choose({ resolution: '5' });
+              }}
+              onMonth={() => {
+                choose({ span: { range: '1M' } });
+              }}
+            />
+          ))}
         </div>
       </main>
       {inside && (
-        <ErrorBoundary of={`${active} ${resolution}`} fallback={() => null}>
+        <ErrorBoundary of={`${active} ${resolution}`} fallback={() => <InsideFailure />}>
           <Inside
             ticker={active}
             resolution={resolution}
@@ -317,5 +296,13 @@ export function App() {
         />
       )}
     </div>
+  );
+}
+
+function InsideFailure() {
+  return (
+    <aside className="inside" role="alert" data-testid="inside-failure">
+      <p className="inside-quiet">This panel stopped; the charts go on. Close and open it (I) to try again.</p>
+    </aside>
   );
 }
