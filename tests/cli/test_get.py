@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 import pyarrow.parquet as pq
 import pytest
 
+from ohlcache.cli.exit_codes import ExitCode
 from ohlcache.cli.get import _age
+from ohlcache.testing import Fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,3 +114,18 @@ def test_as_a_process() -> None:
 @pytest.mark.parametrize(("seconds", "shown"), [(5, "5 s"), (90, "2 min"), (7200, "2 h"), (200_000, "2 d")])
 def test_ages_for_people(seconds: float, shown: str) -> None:
     assert _age(seconds) == shown
+
+
+def test_what_is_held_is_given_when_the_vendor_refuses(
+    ohlcache: Command, vendors: FakeVendors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """W1: the candles go to standard output; why they are old, and what lacks, to standard error; the exit code is 6."""
+    ohlcache("get", "AAPL", "--range", "1M", "--adjust", "none")
+    monkeypatch.setenv("OHLCACHE_CLOCK", "2024-06-05T01:00:00Z")
+    vendors.tiingo.faults.set(Fault.TOO_MANY)
+    for words in ((), ("--partial",), ("--quiet",)):
+        ended = ohlcache("get", "AAPL", "--range", "1M", "--adjust", "none", *words)
+        assert ended.code == ExitCode.INCOMPLETE == 6
+        assert ended.out.splitlines()[-1].startswith("2024-06-03,")
+        assert "STALE: The hourly allowance of the Tiingo key is used up. Missing: 2024-06-04" in ended.err
+    assert ohlcache("get", "IBM", "--range", "1M").code == ExitCode.QUOTA
