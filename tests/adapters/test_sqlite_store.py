@@ -682,14 +682,14 @@ async def test_expired_chunks_go_with_later_writes_a_few_at_a_time(path: Path) -
 
 @pytest.mark.asyncio
 async def test_kept_forever_means_forever(path: Path) -> None:
-    """With an infinite life final chunks never expire; forming ones do (C1, C2)."""
+    """With an infinite life no chunk is dropped: what was forming is served where the vendor refuses (C1, C2, W1)."""
     clock = FakeClock(NOW)
     async with opened(path, clock=clock, final_life_seconds=math.inf) as store:
         forming = chunk_of(first=date(2024, 6, 3), sessions=1, state=SessionState.FORMING, observed_at=int(NOW))
         await store.write([chunk_of(), forming])
         clock.set(NOW + 36_500 * DAY)
-        assert await store.purge_expired() == 1
-        assert names(await store.read(AAPL, YEAR)) == names([chunk_of()])
+        assert await store.purge_expired() == 0
+        assert names(await store.read(AAPL, YEAR)) == names([chunk_of(), forming])
 
 
 @pytest.mark.asyncio
