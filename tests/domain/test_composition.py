@@ -294,6 +294,14 @@ class TestHolesInTheLedger:
         ledger = without(seen(Resolution.DAY, self.NOW), *(date(2024, 6, day) for day in gone))
         assert self.days(Adjustment.SPLITS, ledger, stale=True) == [3, 4, 5, 6, 7]
 
+    def test_a_source_that_adjusts_itself_has_one_scale(self) -> None:
+        """A price that jumps over a missing session of a pre-adjusted source was no split."""
+        fifth = date(2024, 6, 5)
+        daily = without(split_on(fifth, seen(Resolution.DAY, self.NOW)), fifth)
+        facts = replace(LIVE, pre_adjusted=True)
+        answer = composed(self.WEEK, daily, self.NOW, Resolution.DAY, Adjustment.SPLITS, facts=facts, holes=True)
+        assert {date.fromordinal(day).day for day in answer.days.tolist()} == {3, 4, 6, 7}
+
     def test_a_hole_that_no_candle_lies_before_does_no_harm(self) -> None:
         """A split on the first day, or outside the answer, moves nothing in it."""
         daily = seen(Resolution.DAY, self.NOW)

@@ -291,8 +291,8 @@ MUTANTS = (
     Mutant(
         "older prices of before and after an unknown session meet",
         "domain/composition.py",
-        "if shortfall is not None and adjustment is not Adjustment.NONE:",
-        "if shortfall is not None and not stale and adjustment is not Adjustment.NONE:",
+        "if shortfall is not None and adjustment is not Adjustment.NONE and not source.pre_adjusted:",
+        "if shortfall is not None and not stale and adjustment is not Adjustment.NONE and not source.pre_adjusted:",
         _tests("tests/simulation/test_found.py"),
     ),
     Mutant(

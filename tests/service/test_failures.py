@@ -473,3 +473,39 @@ async def test_a_stale_forming_session_is_not_called_complete(cache: Callable[..
     assert certificate.missing == ("2024-06-03",)
     assert certificate.expected > certificate.count
     assert certificate.forming == 18
+
+
+@pytest.mark.parametrize("adjust", ["none", "all"])
+async def test_a_span_without_sessions_needs_no_vendor(cache: Callable[..., World], adjust: str) -> None:
+    """W1, G1: a weekend is an empty answer, whatever the vendor refuses of the ledger behind it."""
+    world = cache()
+    world.vendor.faults.set(Fault.TOO_MANY)
+    served = await world.ask(start_date="2024-06-01", end_date="2024-06-02", adjust=adjust)
+    assert (len(served.answer.candles), served.answer.certificate.complete) == (0, True)
+
+
+async def test_minutes_over_quota_are_no_days(cache: Callable[..., World]) -> None:
+    """F4: where no minute is held, a used-up allowance is passed on though days are held; an outage gives the days."""
+    world = cache()
+    await world.ask(range="1M")
+    world.vendor.faults.set(Fault.TOO_MANY)
+    with pytest.raises(QuotaExceeded):
+        await world.ask(range="1W", resolution="5")
+    world.vendor.faults.clear()
+    world.vendor.faults.set(Fault.SERVER_ERROR)
+    await world.clock.advance(300)
+    assert (await world.ask(range="1W", resolution="5")).answer.fallback is not None
+
+
+async def test_one_day_begins_with_the_newest_session_that_is_held(cache: Callable[..., World]) -> None:
+    """W1: at 17:31, over quota, ``1D`` is yesterday with today missing; a month later there is nothing to begin with."""
+    world = cache()
+    await world.ask(range="1M", adjust="none")
+    world.clock.set("2024-06-04T21:31:00Z")
+    world.vendor.faults.set(Fault.TOO_MANY)
+    answer = (await world.ask(range="1D", adjust="none")).answer
+    assert [date.fromordinal(int(day)) for day in answer.days] == [date(2024, 6, 3)]
+    assert (answer.certificate.missing, answer.request.span.end) == (("2024-06-04",), date(2024, 6, 4))
+    world.clock.set("2024-07-10T21:31:00Z")
+    with pytest.raises(QuotaExceeded):
+        await world.ask(range="1D", adjust="none")

@@ -37,11 +37,12 @@ smallest common split. A stock that moves as far by itself is cut, too, and that
 
 @dataclass(frozen=True, slots=True)
 class SourceFacts:
-    """What of a source goes into every answer."""
+    """What of a source goes into every answer; prices that arrive ``pre_adjusted`` are all on one scale."""
 
     name: str
     data_until: float | None
     synthetic: bool
+    pre_adjusted: bool = False
 
 
 def compose(
@@ -65,7 +66,7 @@ def compose(
     """
     first, last = request.span.start.toordinal(), request.span.end.toordinal()
     part = own.between(first, last)
-    if shortfall is not None and adjustment is not Adjustment.NONE:
+    if shortfall is not None and adjustment is not Adjustment.NONE and not source.pre_adjusted:
         part, current_scale = _on_one_scale(part, ledger, calendar, as_of)
         # What a session after the last candle may have split is given as it was before.
         stale = stale or not current_scale

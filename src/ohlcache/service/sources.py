@@ -22,7 +22,7 @@ from ohlcache.domain.errors import (
     VendorUnavailable,
 )
 from ohlcache.domain.freshness import last_due_day
-from ohlcache.domain.plan import needs_of
+from ohlcache.domain.plan import Need, due_sessions, needs_of
 from ohlcache.domain.request import Range
 from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.span import Span
@@ -103,7 +103,7 @@ class Sources:
             except OhlcacheError as exc:
                 self.telemetry.log(Level.WARNING, "source failed", source=vendor.name, code=exc.code)
         served = await self._from_held(source, request, failure, visit)
-        if served is None and not request.resolution.is_daily:
+        if served is None and isinstance(failure, WORTH_ANOTHER_WAY) and not request.resolution.is_daily:
             served = await self._from_daily(request, failure, visit)
         if served is None:
             raise failure
@@ -174,12 +174,16 @@ class Sources:
         held = [await self._coverer.held(need, visit, expired=True) for need in needs]
         days = held[0].candle_days()
         days = days[(days >= reach.start.toordinal()) & (days <= reach.end.toordinal())]
-        if not len(days):
+        if len(days):
+            start = min(request.span.start, date.fromordinal(int(days[-1])))
+            request = replace(request, span=Span(start, request.span.end))
+        elif isinstance(failure, TickerNotFound) or len(
+            due_sessions(Need(needs[0].series, request.span), self.calendar, as_of)
+        ):
             return None
-        start = min(request.span.start, date.fromordinal(int(days[-1])))
-        request = replace(request, span=Span(start, request.span.end))
+        # Else no session of the span is due: there is nothing to adjust, and a refused ledger is no reason to fail.
         answer = self._compose(request, vendor, adjustment, held, as_of, stale=True, failure=failure)
-        if not len(answer.candles):
+        if len(days) and not len(answer.candles):
             return None
         self.telemetry.count(Metric.STALE_ANSWERS, source=vendor.name)
         age = max(0.0, self.clock.now() - answer.observed_at)
@@ -193,16 +197,10 @@ class Sources:
             newest = last_due_day(Resolution.DAY, self.calendar, market_now(self._vendors[0], self.clock.now()))
             span = Span(min(span.start, newest or span.start), span.end)
         daily = replace(request, resolution=Resolution.DAY, span=span)
-        if isinstance(failure, WORTH_ANOTHER_WAY):
-            try:
-                served = await self._get(daily, visit)
-            except OhlcacheError:
-                return None
-        else:
-            held = await self._from_held(self._vendors[0], daily, failure, visit)
-            if held is None:
-                return None
-            served = held
+        try:
+            served = await self._get(daily, visit)
+        except OhlcacheError:
+            return None
         message = f"Resolution {request.resolution} is not available at the moment; these are daily candles."
         fallback = Fallback(request.resolution, message)
         shown = replace(request, span=served.answer.request.span)
@@ -226,7 +224,12 @@ class Sources:
         stale: bool = False,
         failure: OhlcacheError | None = None,
     ) -> Answer:
-        facts = SourceFacts(vendor.name, vendor.traits.data_until, request.resolution in vendor.traits.synthetic)
+        facts = SourceFacts(
+            vendor.name,
+            vendor.traits.data_until,
+            request.resolution in vendor.traits.synthetic,
+            request.resolution in vendor.traits.pre_adjusted,
+        )
         return compose(
             request,
             # Prices that arrive adjusted are not adjusted again.
