@@ -100,7 +100,7 @@ vendorTest('what the vendor does', async ({ page, vendor }) => {
   await take('forming');
   await vendor.always({ '5xx': 503 });
   await chart.byId('range-5Y').click();
-  await chart.byId('trouble-bar').getByText('The data vendor is down').waitFor({ timeout: 20_000 });
+  await chart.byId('stale-bar').waitFor({ timeout: 20_000 });
   await take('vendor-down');
   await vendor.always({ '429': 40 });
   await page.goto('/?ticker=GOOGL&range=1M&resolution=D');

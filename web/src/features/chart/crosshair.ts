@@ -16,6 +16,8 @@ export class Crosshair {
   readonly hovered: Store<Bar | null> = createStore<Bar | null>(null);
   /** Where the pointer is, in the library's pixels; null when it is elsewhere, or when a candle was chosen since. */
   #pointerX: number | null = null;
+  /** From `lift` until the view has moved: a place in pixels is of the view before. */
+  #lifted = false;
   #frame = 0;
 
   constructor(
@@ -27,8 +29,9 @@ export class Crosshair {
 
   /** What the library reports: pointer or finger, that it left, or that candles moved under the crosshair. */
   readonly moved = (event: MouseEventParams): void => {
-    const bar = event.time === undefined ? null : this.#barAt(event.time as number);
     const { point, sourceEvent } = event;
+    if (this.#lifted && sourceEvent === undefined && point !== undefined) return;
+    const bar = event.time === undefined ? null : this.#barAt(event.time as number);
     if (point === undefined) this.#pointerX = null;
     else if (sourceEvent !== undefined) this.#pointerX = point.x;
     this.hovered.set(bar);
@@ -39,18 +42,20 @@ export class Crosshair {
   /** Put the crosshair on the candle at `time`; null takes it away. */
   point(time: number | null): void {
     this.#pointerX = null;
-    this.#place(time === null ? null : this.#barAt(time));
+    const bar = time === null ? null : this.#barAt(time);
+    if (this.#lifted) this.hovered.set(bar);
+    else this.#place(bar);
   }
 
   /** Take the crosshair off while candles are replaced, until `lower`. */
   lift(): void {
+    this.#lifted = true;
     this.api.clearCrosshairPosition();
   }
 
   /** Put the crosshair back: under a pointer that rests on the chart, else on the candle that it was on. */
   lower(): void {
     cancelAnimationFrame(this.#frame);
-    if (this.#pointerX === null && this.hovered.get() === null) return;
     // The library moves the view in its next frame, which was asked for before this one.
     this.#frame = requestAnimationFrame(safely(this.#restore, this.listener.onFailure));
   }
@@ -60,6 +65,7 @@ export class Crosshair {
   }
 
   readonly #restore = (): void => {
+    this.#lifted = false;
     if (this.#pointerX === null) {
       this.#place(this.#barAt(this.hovered.get()?.time ?? NaN));
       return;
