@@ -20,7 +20,7 @@ from ohlcache.domain.resolution import Resolution
 from ohlcache.domain.span import Span
 from ohlcache.ports import Level, Metric
 from ohlcache.testing import FakeVendor, Market, Stock
-from ohlcache.testing.fake_vendor import PRE_ADJUSTED_TRAITS
+from ohlcache.testing.fake_vendor import PRE_ADJUSTED_TRAITS, RAW_TRAITS
 from service.test_herds import all_of, answers, asking
 from service.world import CALENDAR, MARKET, MONDAY_9_PM, World
 
@@ -295,6 +295,28 @@ async def test_candles_that_expire_are_not_lost_to_a_rejected_row(cache: Callabl
         answer = await ask(world, start_date=before.request.span.start, end_date=MONDAY, adjust="none")
         assert MONDAY.toordinal() in ordinal_of(answer.candles.time).tolist()
         world.clock.set(world.clock.now() + 60)
+
+
+@pytest.mark.parametrize("traits", [RAW_TRAITS, PRE_ADJUSTED_TRAITS], ids=["raw", "pre-adjusted"])
+async def test_a_row_of_today_is_not_lost_to_a_rejected_one(cache: Callable[..., World], traits: Any) -> None:
+    """W1, B8: at 17:31 the day has a row, from 17:36 on a bad one: the first is served until a better one comes."""
+    vendor = FakeVendor(MARKET, None, name="tiingo", traits=traits)  # type: ignore[arg-type]
+    world = cache("2024-06-03T21:31:00Z", vendors=[vendor])
+    await ask(world, range="1W")
+    spoil(world, MONDAY)
+    for minutes in (5, 10, 300):
+        world.clock.set(world.clock.now() + minutes * 60)
+        await world.restart()
+        answer = await ask(world, range="1W")
+        assert MONDAY.toordinal() in ordinal_of(answer.candles.time).tolist()
+        assert answer.certificate.missing == (MONDAY.isoformat(),)
+        assert answer.stale
+        assert (await ask(world, range="1D")).days.tolist() == [MONDAY.toordinal()]
+    vendor.after = None
+    world.clock.set(world.clock.now() + 61)
+    answer = await ask(world, range="1W")
+    assert answer.certificate.complete
+    assert not answer.stale
 
 
 async def test_a_final_row_is_not_replaced_by_a_rejected_one(cache: Callable[..., World]) -> None:

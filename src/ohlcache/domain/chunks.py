@@ -15,8 +15,6 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ohlcache.domain.coverage import Holding, merge
 from ohlcache.domain.request import months_before
 from ohlcache.domain.resolution import Resolution
@@ -24,6 +22,7 @@ from ohlcache.domain.resolution import Resolution
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from ohlcache.domain.coverage import Coverage
@@ -159,9 +158,15 @@ def fold(
 
 
 def _supersedes(new: Chunk, old: Chunk) -> bool:
-    """Whether ``new`` has a later word on every session of ``old``, none of which holds a final candle."""
-    coverage = old.holding.coverage
-    if coverage.final.any():
+    """Whether ``new`` has a later word on every session of ``old``, none of which holds a final candle.
+
+    A row that cannot be true is no word on a session of which as many candles are held: those may still be served.
+    """
+    coverage, later = old.holding.coverage, new.holding.coverage
+    if coverage.final.any() or later.observed_at.max() <= coverage.observed_at.max():
         return False
-    later = new.holding.coverage.observed_at.max() > coverage.observed_at.max()
-    return bool(later) and bool(np.isin(coverage.days, new.holding.coverage.days).all())
+    rows = later.days.searchsorted(coverage.days)
+    if not later.among(coverage.days).all():
+        return False
+    worse = later.rejected[rows] & ~coverage.rejected & (coverage.counts > 0)
+    return not bool((worse & (later.counts[rows] <= coverage.counts)).any())

@@ -351,7 +351,12 @@ class Coverer:
         if not len(new):
             return ()
         if replace:
-            write = cut(need.series, merge([rebased(merge([chunk.holding for chunk in held]), new), new]))
+            past = [chunk.holding for chunk in held]
+            write = cut(need.series, merge([rebased(merge(past), new), new]))
+            # As ``fold`` does: what was held of a session may be served in place of a row that cannot be true.
+            best = rebased(best_of(past, keep=self._usable.ever(need)), new)
+            spoilt = new.coverage.days[new.coverage.rejected]
+            write += cut(need.series, best.select(best.coverage.forming & np.isin(best.coverage.days, spoilt)))
             names = {chunk.name for chunk in write}
             await visit.write(write, delete=[chunk for chunk in held if chunk.name not in names])
             return write
