@@ -145,6 +145,18 @@ async def test_a_months_symbols_stop_new_tickers_only(cache: Callable[..., World
     assert world.calls == 3
 
 
+async def test_a_held_ticker_beyond_a_months_symbols_is_left_alone(cache: Callable[..., World]) -> None:
+    """W2: what is held is of last month, so the vendor refuses it like a new one: no call for each request."""
+    world = cache()
+    await world.ask("IBM", **RAW)
+    await refuse(world, QuotaExceeded("Your symbols of the month.", new_tickers_only=True))
+    world.clock.set(world.clock.now() + 86_400)
+    for _ in range(60):
+        assert (await world.ask("IBM", **RAW)).answer.stale
+        world.clock.set(world.clock.now() + 1)
+    assert world.calls == 2
+
+
 async def test_a_forbidden_ticker_stops_no_other_until_a_second_is_forbidden(cache: Callable[..., World]) -> None:
     """W2: a 403 of one ticker may be its own; two of them are the plan's, for that resolution."""
     world = cache()

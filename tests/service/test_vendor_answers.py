@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, time, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -533,3 +533,23 @@ async def test_candles_from_the_future_are_no_knowledge(cache: Callable[..., Wor
     )
     served = await world.ask(range="1W", adjust="none")
     assert served.answer.candles == world.truth("AAPL", Resolution.DAY, served.answer.request.span)
+
+
+@pytest.mark.parametrize("resolution", ["D", "30"])
+async def test_an_empty_answer_does_not_hide_what_has_expired(cache: Callable[..., World], resolution: str) -> None:
+    """W1, T4: candles of 91 days ago are asked for again, and a reply without any row says nothing of them."""
+    world = cache(retention_days=90)
+    wishes: dict[str, Any] = {"range": "1W", "resolution": resolution, "adjust": "none"}
+    before = (await world.ask(**wishes)).answer
+    world.vendor.after = lambda _: VendorAnswer(Candles.empty())
+    world.clock.set(world.clock.now() + 91 * 86_400)
+    span = before.request.span
+    again = {"start_date": span.start, "end_date": span.end, "resolution": resolution, "adjust": "none"}
+    answer = (await world.ask(**again)).answer
+    assert answer.candles.close.tolist() == before.candles.close.tolist()
+    assert answer.stale
+    world.vendor.after = None
+    world.clock.set(world.clock.now() + 61)
+    answer = (await world.ask(**again)).answer
+    assert answer.certificate.complete
+    assert not answer.stale

@@ -264,12 +264,13 @@ class Coverer:
         else:
             spans, unlisted = await self._worth_asking(need, spans, held, as_of, limit, visit)
         traded = coverage.days[coverage.final]
-        past = merge([chunk.holding for chunk in held.chunks]).coverage
+        past = merge([chunk.holding for chunk in held.chunks], counts=self._usable.ever(need)).coverage
         empty_before = past.days[past.known_empty]
         fetched = Fetched(Holding.empty(), Holding.empty(), 0)
         if spans:
             listed_before = bool(len(traded)) and int(traded[0]) < min(spans).start.toordinal()
-            before = Before(listed_before, empty_before, traded, look_back(need, self.calendar))
+            # What has expired does not make an answer without any row true.
+            before = Before(listed_before, empty_before, past.days[past.final], look_back(need, self.calendar))
             fetched = await self._fetcher.fetch(vendor, need.series, spans, before)
         self._rejections.add(need.series, fetched.rejected)
         new, kept = merge([fetched.holding, unlisted]), merge([fetched.kept, unlisted])

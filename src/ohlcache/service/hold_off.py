@@ -7,7 +7,8 @@ refusal                                    who is held off                     f
 5xx, time-out                              the series                          5 s
 429 (minute, hour, day), 401               the source                          as long as the vendor asked for; else
                                                                                until it allows more, 300 s at most
-429 (symbols of the month)                 tickers of which nothing is held    the same
+429 (symbols of the month)                 the series; tickers of which        the same
+                                           nothing is held
 403                                        the series; the whole resolution    300 s
                                            after a second ticker's 403
 sessions of which a row was rejected       those sessions of the series        5 s, doubling to 60 s
@@ -114,9 +115,12 @@ class HoldOffs:
     def failed(self, series: Series, failure: OhlcacheError) -> None:
         """Remember that the vendor refused ``series``."""
         if isinstance(failure, QuotaExceeded):
-            key = _new_tickers(series.source) if failure.new_tickers_only else _whole(series.source)
+            new_only = failure.new_tickers_only
+            # What is held of a ticker does not say that the vendor has counted it this month.
+            keys = (_new_tickers(series.source), series) if new_only else (_whole(series.source),)
             wait = PROBE_SECONDS if failure.retry_after_seconds is None else failure.retry_after_seconds
-            self._hold(key, failure, wait if failure.stated_by_vendor else min(wait, PROBE_SECONDS))
+            for key in keys:
+                self._hold(key, failure, wait if failure.stated_by_vendor else min(wait, PROBE_SECONDS))
         elif isinstance(failure, BadVendorCredentials):
             self._hold(_whole(series.source), failure, PROBE_SECONDS)
         elif isinstance(failure, NotEntitled):
