@@ -319,6 +319,27 @@ async def test_a_row_of_today_is_not_lost_to_a_rejected_one(cache: Callable[...,
     assert not answer.stale
 
 
+async def test_bars_of_a_rejected_session_outlive_a_worse_reply(cache: Callable[..., World]) -> None:
+    """W1, B8: one bar was bad, then nearly all of them are: what was held of the session is served."""
+    world = cache()
+    wishes: dict[str, Any] = {"range": "1D", "resolution": "1", "adjust": "none"}
+    spoil_minute(world)
+    before = await ask(world, **wishes)
+    assert len(before.candles) == 389
+    world.vendor.after = lambda answer: spoilt(answer, answer.candles.time[3:].tolist())
+    for _ in range(3):
+        world.clock.set(world.clock.now() + 61)
+        await world.restart()
+        answer = await ask(world, **wishes)
+        assert np.isin(before.candles.time, answer.candles.time).all()
+        assert answer.certificate.missing == (MONDAY.isoformat(),)
+    world.vendor.after = None
+    world.clock.set(world.clock.now() + 61)
+    answer = await ask(world, **wishes)
+    assert answer.certificate.complete
+    assert len(answer.candles) == 390
+
+
 async def test_a_final_row_is_not_replaced_by_a_rejected_one(cache: Callable[..., World]) -> None:
     """D6: what is about to expire is renewed by a sound row only, also where many chunks become one."""
     world = cache(retention_days=90)

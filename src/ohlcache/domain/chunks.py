@@ -160,7 +160,8 @@ def fold(
 def _supersedes(new: Chunk, old: Chunk) -> bool:
     """Whether ``new`` has a later word on every session of ``old``, none of which holds a final candle.
 
-    A row that cannot be true is no word on a session of which as many candles are held: those may still be served.
+    A row that cannot be true is no word on a session of which as many candles are held, or more where another of its
+    rows was rejected before: those may still be served.
     """
     coverage, later = old.holding.coverage, new.holding.coverage
     if coverage.final.any() or later.observed_at.max() <= coverage.observed_at.max():
@@ -168,5 +169,6 @@ def _supersedes(new: Chunk, old: Chunk) -> bool:
     rows = later.days.searchsorted(coverage.days)
     if not later.among(coverage.days).all():
         return False
-    worse = later.rejected[rows] & ~coverage.rejected & (coverage.counts > 0)
-    return not bool((worse & (later.counts[rows] <= coverage.counts)).any())
+    enough = coverage.counts + ~coverage.rejected
+    worse = later.rejected[rows] & (coverage.counts > 0) & (later.counts[rows] < enough)
+    return not bool(worse.any())

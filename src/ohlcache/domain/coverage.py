@@ -242,7 +242,9 @@ def best_of(holdings: Sequence[Holding], keep: Callable[[Coverage], NDArray[np.b
     what is served when the vendor does not deliver: a possible value that was held is better than an impossible one.
     """
     usable = merge(holdings, counts=lambda coverage: keep(coverage) & ~coverage.rejected)
-    rejected = merge(holdings, counts=lambda coverage: keep(coverage) & coverage.rejected)
+    rejected = Holding.empty()
+    for holding in holdings:
+        rejected = _richer(rejected, holding.select(keep(holding.coverage) & holding.coverage.rejected))
     if not len(rejected):
         return usable
     both, of_rejected, of_usable = np.intersect1d(rejected.coverage.days, usable.coverage.days, return_indices=True)
@@ -254,6 +256,15 @@ def best_of(holdings: Sequence[Holding], keep: Callable[[Coverage], NDArray[np.b
             rejected.select(~np.isin(rejected.coverage.days, both) | np.isin(rejected.coverage.days, better)),
         ]
     )
+
+
+def _richer(one: Holding, other: Holding) -> Holding:
+    """Return every session of two holdings of rejected ones as that has it which has more candles of it."""
+    both, mine, theirs = np.intersect1d(one.coverage.days, other.coverage.days, return_indices=True)
+    fewer = one.coverage.counts[mine] < other.coverage.counts[theirs]
+    one = one.select(~np.isin(one.coverage.days, both[fewer]))
+    other = other.select(~np.isin(other.coverage.days, both[~fewer]))
+    return merge([one, other])
 
 
 def _joined(holdings: Sequence[Holding]) -> Holding:
