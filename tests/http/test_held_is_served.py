@@ -118,6 +118,13 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def recovered() -> Iterator[str]:
+    """Return the address of a vendor that answers, on the evening after ``filled``."""
+    with FakeVendors(clock=SystemClock(instant_of(HOURS[2]))) as fake:
+        yield fake.tiingo_url
+
+
 QUESTIONS = [
     *(f"{OHLC}?range={name}&adjust={how}{partial}" for name in ("1W", "1M", "1Y") for how in ("none", "all")
       for partial in ("", "&partial=true")),
@@ -211,3 +218,27 @@ async def test_a_persons_retry_over_http(filled: Path, tmp_path: Path) -> None:
         server.shutdown()
         thread.join()
     assert json.loads(json.dumps(calls[0])).startswith("/tiingo/daily/AAPL/prices")
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        f"{OHLC}?start_date=2022-01-01&end_date=2022-12-31&format=csv",
+        "/tiingo/daily/AAPL/prices?startDate=2022-01-03&endDate=2022-12-30",
+        "/tiingo/daily/AAPL/prices?startDate=2022-01-03&endDate=2022-12-30&columns=close",
+    ],
+)
+async def test_no_304_hides_a_recovery(filled: Path, recovered: str, tmp_path: Path, question: str) -> None:
+    """L4: a cache in between keeps the headers that a 304 does not replace, so the same candles have another tag."""
+    folder = shutil.copytree(filled, tmp_path / "data")
+    with vendor_that_replies(REFUSALS["429"]) as url:
+        async with doors(folder, url, HOURS[2]) as (_, driver):
+            stale = await driver.get(question)
+            assert stale.headers["x-cache-stale"] == "true"
+            held = {"if_none_match": stale.headers["etag"]}
+            assert (await driver.get(question, **held)).status == 304
+    async with doors(folder, recovered, HOURS[2]) as (_, driver):
+        fresh = await driver.get(question, **held)
+        assert "x-cache-stale" not in fresh.headers
+        assert fresh.body == stale.body
+        assert fresh.status == 200

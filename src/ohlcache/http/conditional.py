@@ -14,9 +14,12 @@ DIGEST_BYTES = 12
 _TAG = re.compile(rb'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
 
-def entity_tag(body: bytes, coding: str) -> bytes:
-    """Return the strong validator of ``body`` as it is sent in ``coding``: other bytes, another tag."""
-    digest = blake2b(body, digest_size=DIGEST_BYTES).hexdigest()
+def entity_tag(body: bytes, coding: str, standing: bytes = b"") -> bytes:
+    """Return the strong validator of ``body`` as it is sent in ``coding``: other bytes, another tag.
+
+    So has another ``standing``, which only headers name: a cache keeps those that a 304 does not replace.
+    """
+    digest = blake2b(body + standing, digest_size=DIGEST_BYTES).hexdigest()
     return f'"{digest}"'.encode() if coding == "identity" else f'"{digest}-{coding}"'.encode()
 
 

@@ -89,10 +89,18 @@ class Encoder:
 
 
 def _make(answer: Answer, form: str, coding: Coding, encode: Callable[[Answer], bytes] | None) -> Representation:
-    return represented(encode_answer(answer, Format(form)) if encode is None else encode(answer), coding)
+    return represented(answer, encode_answer(answer, Format(form)) if encode is None else encode(answer), coding)
 
 
-def represented(plain: bytes, coding: Coding) -> Representation:
-    """Return ``plain`` in ``coding``, or as it is where that is not worth it, with its validator."""
+def represented(answer: Answer, plain: bytes, coding: Coding) -> Representation:
+    """Return ``plain``, made of ``answer``, with its validator; in ``coding`` unless that is not worth it."""
     used = coding if len(plain) >= COMPRESSED_BYTES_MIN else Coding.IDENTITY
-    return Representation(compress(plain, used), used, entity_tag(plain, used))
+    return Representation(compress(plain, used), used, entity_tag(plain, used, _standing(answer)))
+
+
+def _standing(answer: Answer) -> bytes:
+    """Return what the headers say of how an answer falls short; nothing where it does not."""
+    if not answer.stale and answer.shortfall is None:
+        return b""
+    code = answer.shortfall.code if answer.shortfall is not None else ""
+    return " ".join([str(answer.stale), code, *answer.certificate.missing]).encode()

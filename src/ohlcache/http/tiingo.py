@@ -71,7 +71,7 @@ class TiingoResource:
             return _shaped(rows, fields).written(style, "T00:00:00.000Z")
 
         if fields.keys() & {"columns", "sort"}:
-            shown = await asyncio.to_thread(lambda: represented(encode(served.answer), coding))
+            shown = await asyncio.to_thread(lambda: represented(served.answer, encode(served.answer), coding))
         else:
             form = f"tiingo-{frequency}-{style}{'-newest' if span is None else ''}"
             shown = await self._encoder.represent(served.answer, form, coding, encode)
@@ -108,7 +108,8 @@ class TiingoResource:
         coding = _coding(request)
 
         def encode() -> Representation:
-            return represented(_shaped(iex_rows(served.answer), shape).written(style, ""), coding)
+            rows = _shaped(iex_rows(served.answer), shape)
+            return represented(served.answer, rows.written(style, ""), coding)
 
         return _response(request, cache, served, await asyncio.to_thread(encode), style)
 
