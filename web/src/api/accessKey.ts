@@ -7,7 +7,10 @@ const NAME = 'api-key';
 
 export const accessKey = createStore<string | null>(recall(NAME));
 
-export function giveKey(key: string, keep: boolean): void {
+/** Use `key` from now on; return whether it is another one, with which everything is asked for anew (`main.tsx`). */
+export function giveKey(key: string, keep: boolean): boolean {
+  const other = key !== accessKey.get();
   remember(NAME, keep ? key : null);
   accessKey.set(key);
+  return other;
 }

@@ -21,7 +21,7 @@ interface TroubleProps {
 
 /** What went wrong, in the place of the chart: what it is, and what to do about it. */
 export function Trouble({ error, ticker, hasKey, onRetry, onTicker, onPartial }: TroubleProps) {
-  if (error instanceof ApiError && error.status === 401) return <KeyBox refused={hasKey} onGiven={onRetry} />;
+  if (error instanceof ApiError && error.status === 401) return <KeyBox refused={hasKey} onSameKey={onRetry} />;
   const { title, text } = wording(error, ticker);
   const code = error instanceof ApiError ? error.body.code : 'unreachable';
   return (

@@ -5,15 +5,15 @@ import { type SubmitEvent, useState } from 'react';
 import { giveKey } from '../../api/accessKey';
 
 /** Asks for the API key that the server wants. */
-export function KeyBox({ refused, onGiven }: { refused: boolean; onGiven: () => void }) {
+export function KeyBox({ refused, onSameKey }: { refused: boolean; onSameKey: () => void }) {
   const [key, setKey] = useState('');
   const [keep, setKeep] = useState(false);
   const submit = (event: SubmitEvent): void => {
     event.preventDefault();
     if (key.trim() === '') return;
-    giveKey(key.trim(), keep);
+    const other = giveKey(key.trim(), keep);
     setKey('');
-    onGiven();
+    if (!other) onSameKey();
   };
   return (
     <form className="key-box" data-testid="key-box" onSubmit={submit}>
