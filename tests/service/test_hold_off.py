@@ -271,3 +271,32 @@ async def test_another_process_asks_for_itself(cache: Callable[..., World]) -> N
     with pytest.raises(TickerNotFound):
         await other.ask("AAPL", **RAW)
     assert world.calls == 2
+
+
+async def test_an_empty_reply_that_nothing_confirms_is_repeated(cache: Callable[..., World]) -> None:
+    """W2, T5: a vendor that knows no ticker and says so by an empty reply is not asked at each poll; nothing is stored."""
+    world = cache()
+    world.vendor.tells_listings = False
+    world.vendor.faults.set(Fault.EMPTY)
+    counts = []
+    for _ in range(75):
+        calls = world.calls
+        assert len((await world.ask("AAPL", **RAW)).answer.candles) == 0
+        counts.append(world.calls - calls)
+        await world.clock.advance(1)
+    assert [second for second, count in enumerate(counts) if count] == [0, 5, 15, 35]
+    assert await world.chunks() == []
+    world.vendor.faults.clear()
+    request = world.first.request("AAPL", **RAW)
+    assert len((await world.first.cache.get(request, retry=True)).answer.candles) > 0
+
+
+async def test_a_ticker_that_was_refused_is_not_asked_for_its_dates(cache: Callable[..., World]) -> None:
+    """W2: metadata of a ticker that the vendor did not know a moment ago costs no call of its own."""
+    world = cache()
+    await refuse(world, TickerNotFound("Unknown."))
+    await refused(world)
+    assert await world.first.cache.listing("AAPL") is None
+    assert world.calls == 1
+    assert await world.first.cache.listing("IBM") is not None
+    assert world.calls == 2

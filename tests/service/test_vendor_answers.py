@@ -164,7 +164,7 @@ async def test_an_answer_that_denies_what_is_held_is_disproved(cache: Callable[.
 
 
 async def test_an_empty_answer_that_nothing_bears_out_is_not_kept(cache: Callable[..., World]) -> None:
-    """T5: nothing, from a vendor that cannot tell the ticker's life, is neither stored nor remembered."""
+    """T5, W2: nothing, from a vendor that cannot tell the ticker's life, is not stored, and repeated for seconds only."""
     world = cache()
     world.vendor.tells_listings = False
     world.vendor.after = lambda _: VendorAnswer(Candles.empty())
@@ -174,6 +174,7 @@ async def test_an_empty_answer_that_nothing_bears_out_is_not_kept(cache: Callabl
     assert served.answer.fresh_until <= world.clock.now() + 300
     assert await world.chunks() == []
     world.vendor.after = None
+    await world.clock.advance(5)
     assert (await world.ask(range="1M")).answer.certificate.count > 0
 
 

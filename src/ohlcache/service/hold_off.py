@@ -12,6 +12,7 @@ refusal                                    who is held off                     f
 403                                        the series; the whole resolution    300 s
                                            after a second ticker's 403
 sessions of which a row was rejected       those sessions of the series        5 s, doubling to 60 s
+an empty reply that nothing confirms       the same request                    5 s, doubling to 60 s
 =========================================  ==================================  ====================================
 
 A hold-off lives in one process and is no cache: it remembers that there was no answer, never an answer. It ends early
@@ -75,7 +76,7 @@ class _HoldOff:
 
 @dataclass(frozen=True, slots=True)
 class _Rejection:
-    """That rows of a reply were rejected, and until when their sessions are not asked for again."""
+    """That a reply was of no use, in part or whole, and until when the same is not asked for again."""
 
     since: float
     until: float
@@ -89,6 +90,7 @@ class HoldOffs:
         self._hold_offs: dict[Hashable, _HoldOff] = {}
         """By series, and by source with what of it is held off."""
         self._rejections: dict[Series, _Rejection] = {}
+        self._unconfirmed: dict[Series, _Rejection] = {}
         self._forbidden: dict[Hashable, str] = {}
         """The first ticker that was refused with 403, by source and resolution."""
         self._keys_read_at: dict[str, float] = {}
@@ -150,10 +152,19 @@ class HoldOffs:
         found = self._rejections.get(series)
         return found is not None and found.since <= self._clock.now() < found.until
 
+    def unconfirmed(self, series: Series) -> float:
+        """Note an empty reply that nothing confirms; return for how many seconds the answer to it is repeated."""
+        now, pause = self._clock.now(), self._next_pause(self._unconfirmed.get(series))
+        if len(self._unconfirmed) >= HOLD_OFFS_MAX:
+            self._unconfirmed.clear()
+        self._unconfirmed[series] = _Rejection(now, now + pause)
+        return pause
+
     def clear(self, ticker: str) -> None:
         """Remove every hold-off of ``ticker``, and those of whole sources: it is to be asked for again."""
         self._hold_offs = {key: hold for key, hold in self._hold_offs.items() if not _concerns(key, ticker)}
         self._rejections = {key: rows for key, rows in self._rejections.items() if key.ticker != ticker}
+        self._unconfirmed = {key: reply for key, reply in self._unconfirmed.items() if key.ticker != ticker}
 
     def retry(self, ticker: str) -> None:
         """Do what ``clear`` does because a person asks for it, unless the vendor refused only a moment ago."""

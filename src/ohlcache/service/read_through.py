@@ -208,7 +208,7 @@ class ReadThrough:
     async def listing(self, ticker: str) -> Span | None:
         """Return the first and last date of the source's daily candles, None where it does not tell; not remembered."""
         series = Series(normalise_ticker(ticker), self._vendors[0].name, Resolution.DAY)
-        if self._hold_offs.of_source(series.source) is not None:
+        if await self._hold_offs.of(series, self._vendors[0]) is not None:
             return None
         today = market_date(self.as_of())
         return await self._vendors[0].listing(series, Span(today, today))
@@ -248,15 +248,22 @@ class ReadThrough:
         served = await self._sources.answer(request, visit)
         if visit.ended:
             served = replace(served, degraded=True)
-        if served.believed and self._epochs.get(request.ticker, 0) == epoch:
-            self._memory.put(memory_key(request), served.answer)
+        if self._epochs.get(request.ticker, 0) == epoch:
+            self._memory.put(memory_key(request), served.answer if served.believed else self._held_off(served.answer))
         return served
+
+    def _held_off(self, answer: Answer) -> Answer:
+        """Return an empty answer that nothing confirms, to be repeated for some seconds: polling is not asking."""
+        series = Series(answer.request.ticker, answer.source, answer.resolution)
+        until = self.clock.now() + self._hold_offs.unconfirmed(series)
+        return replace(answer, fresh_until=min(answer.fresh_until, until), representations={})
 
     def _retry(self, request: CandleRequest) -> None:
         self._hold_offs.retry(request.ticker)
         key = memory_key(request)
         answer = self._memory.peek(key)
-        if answer is not None and (answer.shortfall is not None or answer.fallback is not None):
+        whole = answer is None or (answer.shortfall is None and answer.fallback is None and len(answer.candles) > 0)
+        if not whole:
             self._memory.discard(key)
 
 
