@@ -203,3 +203,14 @@ def test_what_is_no_chunk_name_is_refused(text: str) -> None:
 def test_the_cells(resolution: str, starts: str) -> None:
     """Days are cut by years, minutes by quarters or months: what is stored stays where it is looked for."""
     assert cell_start(date(2024, 12, 30), Resolution(resolution)).isoformat() == starts
+
+
+def test_folding_keeps_what_has_expired_and_nothing_replaces() -> None:
+    """W1, C1: a session past its retention that the new reply leaves out is in the folded chunk: it may be served yet."""
+    days = [day for day in SESSION_DAYS if date.fromordinal(day).year == 2024][:FOLD_CHUNKS_MIN]
+    held = [Chunk(SERIES, evening(day)) for day in days[:-1]]
+    now = midnight_utc(days[3]) + LIFE
+    (whole,), gone = fold(cut(SERIES, evening(days[-1])), held, lambda coverage: coverage.valid(now, LIFE))
+    assert {chunk.name for chunk in gone} == {chunk.name for chunk in held}
+    assert whole.holding.coverage.days.tolist() == days
+    assert not whole.holding.coverage.valid(now, LIFE).all()

@@ -145,7 +145,11 @@ def fold(
         final = [other for other in neighbours if not other.name.forming]
         if len(final) + 1 >= FOLD_CHUNKS_MIN:
             alive = [other.holding.select(relied_on(other.holding.coverage)) for other in final]
-            write.append(Chunk(chunk.series, merge([chunk.holding, *alive])))
+            known = merge([chunk.holding, *alive])
+            # What has expired and nothing replaces is still served where the vendor does not deliver it.
+            expired = merge([other.holding for other in final])
+            expired = expired.select(expired.coverage.final & ~known.coverage.among(expired.coverage.days))
+            write.append(Chunk(chunk.series, merge([known, expired])))
             remove.update((other.name, other) for other in final)
         else:
             write.append(chunk)
